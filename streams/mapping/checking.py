@@ -17,7 +17,7 @@ from streams.mapping.mapping_file import MappingFile
 from streams.mapping.move_checks import check_moves
 from streams.mapping.prefix_checks import check_prefixes
 from streams.mapping.reading import Document, Place
-from streams.mapping.record_checks import check_records, check_source, check_unique_lines, hangs, roles_of, targets_of
+from streams.mapping.record_checks import check_records, check_source, check_unique_lines, hangs, roles_of, targets_of, translations
 from streams.mapping.renumbered_checks import check_renumbered
 from streams.mapping.site_file import SiteFile
 from streams.mapping.sources import Source
@@ -136,13 +136,14 @@ def _kind_source(document: Document, written: MappingFile, kind: Source, place: 
     if any(one.of == "header" for one in _all_in(kind)):
         document.report((*place, "of"), "cannot be `header`: the kind is told by the row of the visit, the settlement or the line")
     check_source(document, written, kind, place, own=TableRole.FEE)
-    translation = written.dictionaries.get(kind.dictionary or "")
-    for at, code in targets_of(translation):
-        if code not in CARE_KINDS:
-            where: Place = ("dictionaries", str(kind.dictionary), *at)
-            document.report(where, f"`{code}` is no kind of care; known: {', '.join(CARE_KINDS)}{nearest(code, CARE_KINDS)}")
+    dictionaries = list(translations(document, kind, place))
+    for dictionary in dictionaries:
+        for at, code in targets_of(written.dictionaries.get(dictionary)):
+            if code not in CARE_KINDS:
+                where: Place = ("dictionaries", dictionary, *at)
+                document.report(where, f"`{code}` is no kind of care; known: {', '.join(CARE_KINDS)}{nearest(code, CARE_KINDS)}")
     for plain in (kind.constant, kind.default):
-        if plain is not None and plain not in CARE_KINDS and translation is None:
+        if plain is not None and plain not in CARE_KINDS and not dictionaries:
             document.report(place, f"`{plain}` is no kind of care; known: {', '.join(CARE_KINDS)}{nearest(plain, CARE_KINDS)}")
 
 

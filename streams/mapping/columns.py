@@ -224,8 +224,6 @@ def _form(source: Source) -> Literal["unix", "format"] | None:
     return None if written is None else "unix" if written.unix is not None else "format"
 
 
-_LIKE_THE_WHOLE = frozenset({"first_of", "switch"})
-"""What is read as the whole is, of what these name."""
 _ADDED_UP = frozenset({"product", "sum"})
 """Each of their parts is a decimal as they are."""
 _DAYS = frozenset({"age", "days"})
@@ -241,8 +239,9 @@ def _of_source(source: Source, own: TableRole, time: str | None, reads: Reads | 
     elif source.column is not None:
         where = own if source.of is None else TableRole(source.of)
         yield ColumnUse(where=where, column=source.column, time=time, reads=reads)
+    choices = {way for way, _ in source.choices()}
     for way, one in source.nested():
-        whole = way[0] in _LIKE_THE_WHOLE and way[1:] != ("on",)
+        whole = way in choices and one.dictionary is None
         like = _time(one) if way[0] in _DAYS else time if whole else None
         yield from _of_source(one, own, like, reads if whole else _part_reads(way[0], one, reads))
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from connector.contract import TableRole
 from streams.domain.keys import of_header
 from streams.domain.normalise import formulas
-from streams.domain.normalise.conversions import Conversion, Translation
+from streams.domain.normalise.conversions import Conversion, Translation, translated
 from streams.domain.normalise.moments import instant_day, wall_day
 from streams.domain.normalise.sources import (
     Column,
@@ -35,6 +35,8 @@ class Whence(NamedTuple):
     """The interface's field."""
     zone: tzinfo
     """The site's, in which instants are shown."""
+    dictionaries: Mapping[str, WrittenTranslation]
+    """Those of the mapping, by name."""
 
 
 def domain_source(written: Source, whence: Whence) -> DomainSource:
@@ -48,7 +50,7 @@ def domain_source(written: Source, whence: Whence) -> DomainSource:
 def _plain(written: Source, whence: Whence) -> DomainSource:  # noqa: PLR0911 - one of each
     """Without what is done to any value."""
     if written.first_of:
-        return FirstOf(sources=tuple(domain_source(one, whence) for one in written.first_of))
+        return FirstOf(sources=tuple(_in_its_words(one, whence) for one in written.first_of))
     if written.institution is not None:
         return InstitutionValue(name=written.institution.removeprefix("value."))
     if written.switch is not None:
@@ -91,9 +93,17 @@ def _inner(written: Source, whence: Whence) -> DomainSource:
     return found if written.default is None else FirstOf(sources=(found, Constant(value=written.default)))
 
 
+def _in_its_words(written: Source, whence: Whence) -> DomainSource:
+    """One of several sources of a value, translated where it has a dictionary of its own."""
+    found, translation = domain_source(written, whence), _translation(written, whence.dictionaries)
+    if translation is None:
+        return found
+    return Computed(formula=formulas.Translated(translated(whence.field, translation)), sources=(found,))
+
+
 def _switch(written: WrittenSwitch, whence: Whence) -> Switch:
-    cases = {code: domain_source(one, whence) for code, one in written.cases.items()}
-    otherwise = None if written.otherwise is None else domain_source(written.otherwise, whence)
+    cases = {code: _in_its_words(one, whence) for code, one in written.cases.items()}
+    otherwise = None if written.otherwise is None else _in_its_words(written.otherwise, whence)
     return Switch(on=domain_source(written.on, whence), cases=MappingProxyType(cases), otherwise=otherwise)
 
 
@@ -104,10 +114,6 @@ def _day(written: Source, whence: Whence) -> formulas.Day:
 
 def conversion_of(written: Source, one: Field, dictionaries: Mapping[str, WrittenTranslation]) -> Conversion:
     """How a value is converted; what is not written follows from the interface."""
-    named = None if written.dictionary is None else dictionaries.get(written.dictionary)
-    translation = None
-    if named is not None and written.dictionary is not None:
-        translation = Translation(name=written.dictionary, codes=MappingProxyType(dict(named.codes)), default=named.default)
     form = written.time_form
     return Conversion(
         read_as=one.kind if written.read_as is None else FieldKind(written.read_as),
@@ -120,6 +126,13 @@ def conversion_of(written: Source, one: Field, dictionaries: Mapping[str, Writte
         pad_zeros=written.pad_zeros,
         compact=written.compact is not None,
         truncate=written.truncate,
-        translation=translation,
+        translation=_translation(written, dictionaries),
         default=written.default,
     )
+
+
+def _translation(written: Source, dictionaries: Mapping[str, WrittenTranslation]) -> Translation | None:
+    named = None if written.dictionary is None else dictionaries.get(written.dictionary)
+    if named is None or written.dictionary is None:
+        return None
+    return Translation(name=written.dictionary, codes=MappingProxyType(dict(named.codes)), default=named.default)

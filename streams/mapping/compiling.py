@@ -228,7 +228,7 @@ def _decisive(written: MappingFile, service: ServiceCode, dialect: Dialect) -> I
         yield from (Column(role=TableRole.SETTLEMENT, name=name) for link in links for name in link.of_settlement)
     for kind in (written.kind, *(table.kind for table in written.tables)):
         if kind is not None:
-            yield domain_source(kind, Whence(TableRole.VISIT, _KIND_FIELD, dialect.zone))
+            yield domain_source(kind, Whence(TableRole.VISIT, _KIND_FIELD, dialect.zone, written.dictionaries))
 
 
 def _belonging(written: MappingFile, institutions: tuple[reporting.Institution, ...]) -> Belonging:
@@ -270,6 +270,6 @@ def kind_rule(written: MappingFile, source: Source, dialect: Dialect) -> FieldRu
     """How the kind of care is read from one source."""
     return FieldRule(
         field=_KIND_FIELD,
-        source=domain_source(source, Whence(TableRole.VISIT, _KIND_FIELD, dialect.zone)),
+        source=domain_source(source, Whence(TableRole.VISIT, _KIND_FIELD, dialect.zone, written.dictionaries)),
         conversion=conversion_of(source, _KIND_FIELD, written.dictionaries),
     )

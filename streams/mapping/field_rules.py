@@ -29,7 +29,7 @@ def field_rules(written: MappingFile, service: ServiceCode, zone: tzinfo) -> dic
 
 def rule_of(written: MappingFile, source: Source, service: ServiceCode, one: Field, zone: tzinfo) -> FieldRule:
     """One field, from one source."""
-    whence = Whence(ROLE_OF[service], one, zone)
+    whence = Whence(ROLE_OF[service], one, zone, written.dictionaries)
     return FieldRule(
         field=one,
         source=domain_source(source, whence),

@@ -49,7 +49,8 @@ def check_records(document: Document, written: MappingFile, service: ServiceCode
         check_source(document, written, source, (*place, name), own=ROLE_OF[service], table=_table(written, place))
         _institution_value(document, source, (*place, name), institutions=reporting, required=known[name].required)
         _conversion(document, source, (*place, name), known[name])
-        _dictionary_targets(document, written, source, field=known[name], dialect=dialect)
+        for dictionary in translations(document, source, (*place, name)):
+            _dictionary_targets(document, written, dictionary, field=known[name], dialect=dialect)
         if len(document.problems) == before:
             _fits(document, written, source, (*place, name), of=(service, known[name]), dialect=dialect)
     _absent(document, written, service, known)
@@ -154,10 +155,12 @@ def check_source(  # noqa: PLR0913 - a source, and where it stands
         document.report((*place, "dictionary"), f"`{source.dictionary}` is no dictionary of this file{hint}")
     if source.lookup is not None:
         _lookup(document, written, source, place)
+    choices = {way for way, _ in source.choices()}
     for way, one in (*((("by", index), one) for index, one in enumerate(source.by)), *source.nested()):
         at = (*place, *way)
         check_source(document, written, one, at, own=own, table=table)
-        if converts := [key for key in CONVERSIONS if key in one.model_fields_set and key != _INNER.get(f"{way[0]}")]:
+        allowed = {"dictionary"} if way in choices else {_INNER.get(f"{way[0]}")}
+        if converts := [key for key in CONVERSIONS if key in one.model_fields_set and key not in allowed]:
             document.report(at, f"conversions belong to the outer source: {', '.join(converts)}")
         if isinstance(one.time, TimeForm):
             document.report((*at, "time"), "must be `wall` or `instant` here; other forms are read by the field's own source alone")
@@ -225,15 +228,29 @@ def _conversion(document: Document, source: Source, place: Place, field: Field) 
             document.report((*place, name), reason)
 
 
-def _dictionary_targets(document: Document, written: MappingFile, source: Source, *, field: Field, dialect: Dialect) -> None:
+def translations(document: Document, source: Source, place: Place, *, whole: bool = False) -> Iterator[str]:
+    """The dictionaries that a value may be translated by, each once: of a choice its own, or those of what is chosen from. whole:
+    whether what is chosen is translated already.
+    """
+    if source.dictionary is not None:
+        if whole:
+            document.report(
+                (*place, "dictionary"), f"`{source.dictionary}` translates what is translated already, by the outer source"
+            )
+        yield source.dictionary
+    for way, one in source.choices():
+        yield from translations(document, one, (*place, *way), whole=whole or source.dictionary is not None)
+
+
+def _dictionary_targets(document: Document, written: MappingFile, dictionary: str, *, field: Field, dialect: Dialect) -> None:
     """Interface codes of a mapping's dictionary that the interface's closed list does not have."""
-    named = written.dictionaries.get(source.dictionary or "")
+    named = written.dictionaries.get(dictionary)
     closed = dialect.dictionaries.get(field.dictionary or "")
     if named is None or closed is None or not closed.closed:
         return
     for at, target in targets_of(named):
         if target not in closed.codes:
-            place: Place = ("dictionaries", str(source.dictionary), *at)
+            place: Place = ("dictionaries", dictionary, *at)
             document.report(place, f"`{target}` is no code of {field.name}; known: {', '.join(closed.codes)}")
 
 

@@ -92,7 +92,8 @@ class Source(Shorthand):
     nulls: tuple[Code, ...] = ()
     """Values by which the hospital writes NULL: `["0", "-", "1900-01-01"]`. A time at midnight is compared by its day."""
     dictionary: Name | None = None
-    """Dictionary of this file that translates HIS codes to interface codes."""
+    """Dictionary of this file that translates HIS codes to interface codes. In `first_of`, and in the cases of a `switch`, each
+    source may have its own, where the whole has none."""
     read_as: Literal["text", "date", "datetime", "decimal"] | None = Field(default=None, alias="as")
     """How to read the value, where the interface's type of the field is not meant: a TEXT field that shows a date, for one."""
     time: "Literal['wall', 'instant'] | TimeForm | None" = None
@@ -128,6 +129,10 @@ class Source(Shorthand):
         if (self.date is None) != (self.clock is None):
             raise ValueError("`date` and `clock` need each other")
         return self
+
+    def choices(self) -> Iterator[Nested]:
+        """The sources of which one is the value, with the way to each; none where the value is another one."""
+        yield from ((way, one) for way, one in self.nested() if way[0] in ("first_of", "switch") and way[1:] != ("on",))
 
     def nested(self) -> Iterator[Nested]:
         """The sources that this one is made of, with the way to each; not those of `by`."""

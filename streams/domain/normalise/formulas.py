@@ -168,7 +168,20 @@ class Unless:
         return None if said in self.nulls or _day_of_midnight(said) in self.nulls else value
 
 
-Formula: TypeAlias = Product | Sum | Negated | Age | Days | Part | Join | Present | Clocked | Unless
+@dataclass(frozen=True, slots=True)
+class Translated:
+    """A code of the hospital's in the interface's words, of a value that has a dictionary of its own."""
+
+    convert: Callable[[str], str]
+    """`""` for no value. Raises Unfit."""
+
+    def __call__(self, values: Sequence[Value]) -> Value:
+        """Of the only one."""
+        (value,) = values
+        return None if value is None else self.convert(value)
+
+
+Formula: TypeAlias = Product | Sum | Negated | Age | Days | Part | Join | Present | Clocked | Unless | Translated
 
 
 def _reckoned(of_two: Callable[[Decimal, Decimal], Decimal], values: Sequence[Value]) -> Value:

@@ -35,11 +35,12 @@ class Patients:
 class Written:
     """One field of a record, with another source, in the contract's mapping."""
 
-    def __init__(self, folder, field, source, *, of):
+    def __init__(self, folder, field, source, *, of, dictionaries=""):
         old = next(
             line for line in MAPPING[MAPPING.index(f"{SERVICES[of].value}:") :].splitlines() if line.strip().startswith(f"{field}:")
         )
         start, rest = MAPPING[: MAPPING.index(f"{SERVICES[of].value}:")], MAPPING[MAPPING.index(f"{SERVICES[of].value}:") :]
+        start = start.replace("dictionaries:\n", f"dictionaries:\n{dictionaries}", 1)
         (folder / "mapping.yaml").write_text(start + rest.replace(old, f"      {field}: {source}", 1), encoding="utf-8")
         (folder / "site.yaml").write_text(SITE, encoding="utf-8")
         self.site = load_site(folder / "site.yaml")
@@ -61,7 +62,7 @@ class Written:
 
 @pytest.fixture
 def written(tmp_path):
-    return lambda field, source, *, of="fee": Written(tmp_path, field, source, of=of)
+    return lambda field, source, *, of="fee", **more: Written(tmp_path, field, source, of=of, **more)
 
 
 @pytest.mark.parametrize(
@@ -251,6 +252,35 @@ def test_an_absent_row_leads_to_the_next_source(written):
     assert "张三" == field.value(p="P1", item_name="阿司匹林")
 
 
+@pytest.mark.parametrize(
+    ("columns", "value"),
+    [
+        ({"a": "1", "b": "M"}, "1"),
+        ({"a": "2", "c": "4"}, "2"),
+        ({"a": "2", "c": "M"}, ["DICTIONARY"]),
+        ({"a": "3", "b": "M", "c": "4"}, "2"),
+        ({"a": "1", "b": " ", "c": "4"}, ["REQUIRED"]),
+    ],
+)
+def test_each_table_of_a_switch_has_codes_of_its_own(written, columns, value):
+    """Where drugs and services are told by different systems, one code means two things."""
+    of_services = "{column: c, dictionary: numbers}"
+    source = f"{{switch: {{on: a, cases: {{1: {{column: b, dictionary: sex}}, 2: {of_services}}}, else: {{constant: 2}}}}}}"
+    field = written("GEND", source, of="visit", dictionaries="  numbers:\n    codes: {3: 1, 4: 2}\n")
+    assert value == field.value(**columns)
+
+
+def test_a_second_source_has_codes_of_its_own(written):
+    field = written("GEND", "{first_of: [{column: a, dictionary: sex}, b]}", of="visit")
+    assert ("1", "2", ["DICTIONARY"]) == (field.value(a="M"), field.value(a=None, b="2"), field.value(a="1"))
+
+
+def test_what_a_part_is_translated_to_is_held_against_the_interface(written):
+    with pytest.raises(BadFiles) as bad:
+        written("GEND", "{first_of: [{column: a, dictionary: odd}]}", of="visit", dictionaries="  odd:\n    codes: {M: 77}\n")
+    assert "dictionaries.odd.codes.M: `77` is no code of GEND" in "\n".join(map(str, bad.value.problems))
+
+
 def test_every_column_of_a_formula_is_captured(written):
     """A column that is not captured is NULL for ever."""
     field = written(
@@ -273,6 +303,10 @@ def test_every_column_of_a_formula_is_captured(written):
         ("{switch: {on: a, cases: {1: {colum: b}}}}", "is not known here (did you mean `column`?)"),
         ("{product: [a, {column: b, money: fen}]}", "conversions belong to the outer source: money"),
         ("{days: {from: {column: a, time: {unix: s}}, to: b}}", "must be `wall` or `instant` here"),
+        ("{first_of: [{column: a, dictionary: sex}], dictionary: sex}", "`sex` translates what is translated already"),
+        ("{switch: {on: a, cases: {1: b}, else: {column: c, dictionary: sax}}}", "`sax` is no dictionary of this file"),
+        ("{switch: {on: {column: a, dictionary: sex}, cases: {1: b}}}", "conversions belong to the outer source: dictionary"),
+        ("{join: [a, {column: b, dictionary: sex}]}", "conversions belong to the outer source: dictionary"),
         ("{join: [a, {lookup: nobody, by: [b], column: c}]}", "`nobody` is no lookup table of this file"),
         ("{part: {of: a, from: 0}}", "from"),
     ],
