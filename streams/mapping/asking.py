@@ -16,7 +16,7 @@ def lookups_by_table(written: MappingFile) -> dict[str, tuple[AskedLookup, ...]]
     """Columns that name a row of a lookup as they stand, by table, each with what it must be the same as. What is made of several
     values, or of a lookup's own, is left out.
     """
-    known = {table.lookup_name: table for table in written.tables if table.role is TableRole.LOOKUP}
+    known = written.lookups
     found: dict[str, dict[AskedLookup, None]] = {table.table: {} for table in written.tables}
     for use, lookup, place in _asked(written):
         asked = known[lookup]

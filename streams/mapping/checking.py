@@ -123,7 +123,8 @@ def _kind(document: Document, written: MappingFile, site: SiteFile, dialect: Dia
     kinds: list[tuple[Place, Source | None]] = [(("kind",), written.kind)]
     kinds += [(("tables", index, "kind"), table.kind) for index, table in visits.items()]
     without = [table for table in visits.values() if table.kind is None]
-    if written.kind is None and (without or not visits) and any(one.kind == "hospital" for one in site.institutions):
+    lacks = written.kind is None and (without or not visits) and not _only_lookups(written)
+    if lacks and any(one.kind == "hospital" for one in site.institutions):
         document.report(("kind",), "is missing; only pharmacies can do without it, and visit tables with a `kind` of their own")
     for place, kind in kinds:
         if kind is not None:
@@ -154,7 +155,12 @@ def _all_in(source: Source) -> Iterator[Source]:
         yield from _all_in(one)
 
 
+def _only_lookups(written: MappingFile) -> bool:
+    """Whether it makes no records: other mappings borrow what it has."""
+    return roles_of(written) == {TableRole.LOOKUP}
+
+
 def _duty(document: Document, written: MappingFile, site: SiteFile) -> None:
     bound = any(one.kind in written.visit_duty for one in site.institutions)
-    if bound and TableRole.VISIT not in roles_of(written):
+    if bound and TableRole.VISIT not in roles_of(written) and not _only_lookups(written):
         document.report(("visit_duty",), "there is no table with `role: visit`, although hospitals must report visits (§3.3.3)")

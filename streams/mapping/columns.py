@@ -159,7 +159,13 @@ def _prefixes(table: Table, by_name: Mapping[str, Table]) -> frozenset[str]:
 
 
 def uses(written: MappingFile) -> Iterator[ColumnUse]:
-    """Every column that the mapping reads."""
+    """Every column that the mapping reads, and what other sources read of its lookups."""
+    yield from _own_uses(written)
+    for reader in written.lent.readers.values():
+        yield from (use for use in _own_uses(reader) if use.where in reader.lent.tables)
+
+
+def _own_uses(written: MappingFile) -> Iterator[ColumnUse]:
     for role in ROLE_OF.values():
         belonging = written.institution.of(role)
         if belonging is not None and belonging.column is not None:

@@ -26,10 +26,11 @@ from streams.domain.roles import ROLE_OF
 from streams.domain.validate.rules import RuleOptions
 from streams.mapping import reporting
 from streams.mapping.apart import institutions_of
+from streams.mapping.belonging import Belongs
 from streams.mapping.columns import carried_by_table, columns_by_table
 from streams.mapping.compiled_sources import Whence, conversion_of, domain_source
 from streams.mapping.field_rules import field_rules
-from streams.mapping.mapping_file import Belongs, MappingFile
+from streams.mapping.mapping_file import MappingFile
 from streams.mapping.names import columns_in
 from streams.mapping.reporting import Platform
 from streams.mapping.site_file import Site
@@ -82,8 +83,14 @@ def compile_mapping(whole: Site, source: str) -> CompiledMapping:
         max_plain_bytes=plain_limit(whole.platform),
         ignore_deletions_after_days=written.deletions.ignored_after_days,
         colliding=frozenset(colliding_tables(tables.values(), records)),
-        lookups=MappingProxyType({one.lookup_name: tables[one.table] for one in written.tables if one.role is TableRole.LOOKUP}),
+        lookups=MappingProxyType(_lookups(whole, written, tables)),
     )
+
+
+def _lookups(whole: Site, written: MappingFile, tables: Mapping[str, TableRule]) -> dict[str, TableRule]:
+    """By name, those of other sources among them."""
+    lent = {name: _tables(whole.mappings[written.borrowed[name]])[table.table] for name, table in written.lent.tables.items()}
+    return lent | {one.lookup_name: tables[one.table] for one in written.tables if one.role is TableRole.LOOKUP}
 
 
 def compile_site(whole: Site) -> Mapping[str, CompiledMapping]:

@@ -6,13 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from connector.contract import TableRole
 from streams.bounded import KEY_BYTES, LIST_BYTES, TEXT_BYTES, NotText, demand_file, is_pipe, read_bounded, text_in
 from streams.domain.normalise.fields import Dialect
 from streams.domain.validate.judge import RULE_IDS
 from streams.errors import Misconfigured
 from streams.mapping.apart import check_sources
 from streams.mapping.checking import check_mapping
+from streams.mapping.lending import lend, lookups_apart
 from streams.mapping.mapping_file import MappingFile
 from streams.mapping.reading import BadFiles, Document, Place, Problem, parse, read
 from streams.mapping.secret_files import certificate_files, secret_files
@@ -70,34 +70,25 @@ def _load(document: Document) -> tuple[Site | None, list[Problem]]:
     _openable(document, file)
     lists = _value_lists(document, file)
     dialect = Dialect(zone=ZoneInfo(file.timezone), dictionaries=lists, levels={})
+    documents: dict[str, Document] = {}
     mappings: dict[str, MappingFile] = {}
     problems = document.problems
     for name, source in file.sources.items():
-        mapping_document = read(source.mapping)
-        written = parse(mapping_document, MappingFile)
+        documents[name] = read(source.mapping)
+        written = parse(documents[name], MappingFile)
         if written is not None:
-            check_mapping(mapping_document, written, file, dialect)
             mappings[name] = written
+    lend(documents, mappings)
+    for name, mapping_document in documents.items():
+        if name in mappings:
+            check_mapping(mapping_document, mappings[name], file, dialect)
         problems += [problem for problem in mapping_document.problems if problem not in problems]
-    _lookups_apart(document, mappings)
+    lookups_apart(document, mappings)
     check_sources(document, file, mappings)
     if problems:
         return None, problems
     parts = {name: getattr(file, name) for name in SiteFile.model_fields}
     return Site.model_construct(**parts, file=document.file, mappings=mappings, value_lists=lists), []
-
-
-def _lookups_apart(document: Document, mappings: Mapping[str, MappingFile]) -> None:
-    """Each lookup is filled from one database: a row of one hospital must not take the place of another's under the same key."""
-    filled: dict[str, str] = {}
-    for name, mapping in mappings.items():
-        for table in mapping.tables:
-            if table.role is TableRole.LOOKUP and (other := filled.setdefault(table.lookup_name, name)) != name:
-                document.report(
-                    ("sources", name, "mapping"),
-                    f"lookup `{table.lookup_name}` is filled from source `{other}` already, and rows of both would replace each "
-                    "other; give this source a mapping file of its own, with other lookup names",
-                )
 
 
 def _value_lists(document: Document, file: SiteFile) -> Mapping[str, Dictionary]:

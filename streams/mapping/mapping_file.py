@@ -151,59 +151,18 @@ are trimmed, and blank texts count as NULL, also those of zero-width or control 
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, NamedTuple
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PrivateAttr, field_validator
 
 from connector.contract import TableRole
-from streams.mapping.names import Column, Name
-from streams.mapping.sources import Shorthand, Source
+from streams.mapping.belonging import InstitutionOf
+from streams.mapping.names import Name
+from streams.mapping.sources import Source
 from streams.mapping.strict import Code, Strict
 from streams.mapping.tables import Table
 from streams.mapping.values import Form
 from streams.spec.fields import ServiceCode
-
-
-class Belongs(Shorthand):
-    """How to tell the institution of a row. A text alone means `{column: text}`."""
-
-    column: Column | None = None
-    """Column of the row whose value is a FIXMEDINS_CODE or one of the `his_codes` of `site.yaml`."""
-    of: Literal["header"] | None = None
-    """`header`: the column is one of the row's header."""
-    constant: Code | None = None
-    """All rows belong to this FIXMEDINS_CODE."""
-
-    @model_validator(mode="after")
-    def _one_place(self) -> Self:
-        if (self.column is None) == (self.constant is None):
-            raise ValueError("needs exactly one of column, constant")
-        if self.of is not None and self.column is None:
-            raise ValueError("`of` makes sense only with `column`")
-        return self
-
-
-class InstitutionOf(Strict):
-    """How to tell the institution of a row, per role."""
-
-    visit: Belongs | None = None
-    """Of visit rows. Required where the mapping has a visit table."""
-    settlement: Belongs | None = None
-    """Of settlement rows. Required where the mapping has a settlement table."""
-    fee: Belongs | None = None
-    """Of fee rows. Required where the mapping has a fee table."""
-
-    def of(self, role: TableRole) -> Belongs | None:
-        """How to tell the institution of rows of `role`."""
-        match role:
-            case TableRole.VISIT:
-                return self.visit
-            case TableRole.SETTLEMENT:
-                return self.settlement
-            case TableRole.FEE:
-                return self.fee
-            case TableRole.HEADER | TableRole.LINK | TableRole.LOOKUP:
-                return None
 
 
 class Translation(Strict):
@@ -267,6 +226,15 @@ class Deletions(Strict):
         return None if self.ignore_older_than is None else int(self.ignore_older_than.removesuffix("d"))
 
 
+class Lent(NamedTuple):
+    """What mappings of a site share."""
+
+    tables: Mapping[str, Table]
+    """Lookup tables of other sources, by name; with what stands for NULL in them."""
+    readers: "Mapping[str, MappingFile]"
+    """Mappings of other sources that read lookups of this one, by the name of the source."""
+
+
 class MappingFile(Strict):
     """One hospital system: its tables and where each interface field comes from."""
 
@@ -287,8 +255,27 @@ class MappingFile(Strict):
     """Dictionaries that sources name with `dictionary`."""
     deletions: Deletions = Deletions()
     """What the deletion of a reported row means."""
+    borrowed: Mapping[Name, Name] = Field(default_factory=dict)
+    """Lookups of other sources of the site, by name, with the source that has the table. What is read of them here is captured
+    there. Two databases have no order between them: a row that comes late is waited for, as `absent` says."""
     records: Records
     """The fields of each service."""
+    _lent: Lent = PrivateAttr(Lent({}, {}))
+
+    @property
+    def lent(self) -> Lent:
+        """What it shares with the mappings of other sources: known once a site was loaded."""
+        return self._lent
+
+    def share(self, lent: Lent) -> None:
+        """Say so."""
+        self._lent = lent
+
+    @property
+    def lookups(self) -> Mapping[str, Table]:
+        """All lookup tables that it reads, by name, those of other sources among them."""
+        own = {table.lookup_name: table for table in self.tables if table.role is TableRole.LOOKUP}
+        return {**self._lent.tables, **own}
 
     @field_validator("tables")
     @classmethod

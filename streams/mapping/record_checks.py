@@ -184,7 +184,7 @@ def _row(  # noqa: PLR0913 - the same
 
 
 def _lookup(document: Document, written: MappingFile, source: Source, place: Place) -> None:
-    tables: dict[str, Table] = {table.lookup_name: table for table in written.tables if table.role is TableRole.LOOKUP}
+    tables = written.lookups
     table = tables.get(source.lookup or "")
     if table is None:
         hint = nearest(source.lookup or "", tables) or (f"; known: {', '.join(sorted(tables))}" if tables else "; there is none")

@@ -58,8 +58,8 @@ def _words(written: MappingFile, table: Table) -> Iterator[tuple[str, Any]]:
         "lookups",
         {
             one.lookup_name: [one.key, _nulls(written, one), *_asked(one)]
-            for one in written.tables
-            if one.role is TableRole.LOOKUP and one.lookup_name in names
+            for one in written.lookups.values()
+            if one.lookup_name in names
         },
     )
     keys = [about.key for service, about in REPORTING.services.items() if ROLE_OF[service] is table.role]

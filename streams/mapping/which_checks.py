@@ -1,5 +1,7 @@
 """What a mapping must get right about which rows count, beyond its form."""
 
+from collections.abc import Mapping
+
 from connector.contract import TableRole
 from streams.mapping.mapping_file import MappingFile
 from streams.mapping.names import columns_in
@@ -10,14 +12,14 @@ from streams.wording import nearest
 
 def check_which(document: Document, written: MappingFile) -> None:
     """Note every condition of `where` that cannot be asked."""
-    lookups = {table.lookup_name: table for table in written.tables if table.role is TableRole.LOOKUP}
+    lookups = written.lookups
     for index, table in enumerate(written.tables):
         for column, which in table.which.items():
             if which.lookup is not None:
                 _looked_up(document, table, which, lookups, place=("tables", index, "where", column))
 
 
-def _looked_up(document: Document, table: Table, which: Which, lookups: dict[str, Table], *, place: Place) -> None:
+def _looked_up(document: Document, table: Table, which: Which, lookups: Mapping[str, Table], *, place: Place) -> None:
     lookup, by = lookups.get(which.lookup or ""), columns_in(which.by)
     if table.role in (TableRole.HEADER, TableRole.LINK, TableRole.LOOKUP):
         document.report(

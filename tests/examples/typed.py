@@ -46,9 +46,9 @@ class Copy:
         _RUN(*shlex.split(words))
 
     def write_password(self) -> str:
-        """A fresh one for capture, written where the site says."""
-        (line,) = (line for line in self.file.read_text("utf-8").splitlines() if "password_file:" in line)
-        file, password = Path(line.split()[1]), secrets.token_urlsafe(24)
+        """A fresh one for capture, written where the site says; its sources log in alike."""
+        named = {line.split()[1] for line in self.file.read_text("utf-8").splitlines() if "password_file:" in line}
+        (file,), password = map(Path, named), secrets.token_urlsafe(24)
         file.write_text(password, "utf-8")
         file.chmod(0o600)
         return password

@@ -16,5 +16,6 @@ ALTER TABLE clinic.invoice REPLICA IDENTITY FULL;
 GRANT USAGE ON SCHEMA clinic, cdc TO capture_clinic;
 GRANT SELECT ON ALL TABLES IN SCHEMA clinic, cdc TO capture_clinic;
 GRANT UPDATE ON cdc.heartbeat TO capture_clinic;
-CREATE PUBLICATION yibao_clinic FOR TABLE clinic.department, clinic.patient, clinic.medicine, clinic.service, clinic.encounter,
-    clinic.line, clinic.invoice, cdc.heartbeat;
+CREATE PUBLICATION yibao_clinic FOR TABLE clinic.department, clinic.patient, clinic.encounter, clinic.line,
+    clinic.invoice, cdc.heartbeat;
+CREATE PUBLICATION yibao_catalogue FOR TABLE clinic.medicine, clinic.service, cdc.heartbeat;
