@@ -1,6 +1,6 @@
 """What would be reported of one visit as it stands in the database now: its rows are read, and played through the site's stages."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from connector.contract import CaptureSource, TableRole
@@ -9,7 +9,7 @@ from streams.domain.violations import Violation
 from streams.explain.waits import words_for
 from streams.fold_wiring import joiner_of, placer_of
 from streams.lane_wiring import lookup_tables
-from streams.mapping import Site
+from streams.mapping import Site, capture_sources
 from streams.rehearsal.case import Change, Event, RowOf
 from streams.rehearsal.stages import PARTITIONS, Outcome, Rehearsal, values_of
 from streams.spec.masking import mask
@@ -33,8 +33,9 @@ class Preview(NamedTuple):
 
 
 def preview(site: Site, sources: Sequence[CaptureSource], key: str) -> Preview:
-    """Raises Misconfigured, Unreachable, Refused."""
+    """sources: those whose rows are looked for. Raises Misconfigured, Unreachable, Refused."""
     databases = [VisitRows(site, source) for source in sources]
+    lookups_in = [*databases, *(VisitRows(site, source) for source in _lenders(site, sources))]
     rows = [
         (database.source.name, table, row)
         for database in databases
@@ -47,11 +48,18 @@ def preview(site: Site, sources: Sequence[CaptureSource], key: str) -> Preview:
         rehearsal = Rehearsal(site, placer, joiner, lookups)
         outcome = rehearsal.play(_events(site, rows), at=now_ms())
         wanted = [one for one in rehearsal.lookups.missed if one not in asked]
-        found = [(database.source.name, *row) for database in databases for one in wanted for row in database.lookup(*one)]
+        found = [(database.source.name, *row) for database in lookups_in for one in wanted for row in database.lookup(*one)]
         asked.update(wanted)
         rows += found
         if not found or len(asked) > _ROUNDS * len(rows):
             return Preview(_counted(rows), [*rehearsal.lookups.missed], outcome)
+
+
+def _lenders(site: Site, sources: Sequence[CaptureSource]) -> Iterator[CaptureSource]:
+    """The other sources from which lookups of these are borrowed."""
+    names = {source.name for source in sources}
+    lenders = {owner for name in names for owner in site.mappings[name].borrowed.values()} - names
+    yield from (source for source in capture_sources(site) if source.name in lenders)
 
 
 def _events(site: Site, rows: Sequence[tuple[str, str, Row]]) -> list[Event]:

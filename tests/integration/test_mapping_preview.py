@@ -8,6 +8,7 @@ from xml.etree import ElementTree as ET
 
 import psycopg
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from sandbox.hospital import Oracle, Workload, create_schema, run
@@ -78,6 +79,26 @@ def test_what_would_be_reported_is_what_the_oracle_expects(expected, site_file):
         differing = {field for name, fields in wanted.items() for field, _ in fields.items() ^ found[name].items()}
         assert differing <= LOOKED_UP, visit
         assert bool(outcome.letters) == any(one.outcome == "refused" for one in must), visit
+
+
+def test_lookups_of_another_database_are_read_there(expected, site_file):
+    """The hospital's catalogue in a database of its own: nothing that is reported differs."""
+    folder, site = site_file.parent, site_file.read_text("utf-8")
+    mapping = yaml.load((folder / "mapping.yaml").read_text("utf-8"), yaml.BaseLoader)
+    lookups = [table for table in mapping["tables"] if table["role"] == "lookup"]
+    of_base = {"mapping": "base", "tables": lookups, "institution": {}, "records": {}}
+    mapping["tables"] = [table for table in mapping["tables"] if table["role"] != "lookup"]
+    mapping["borrowed"] = {table["lookup"]: "base" for table in lookups}
+    (folder / "borrowing.yaml").write_text(yaml.safe_dump(mapping, allow_unicode=True), "utf-8")
+    (folder / "base.yaml").write_text(yaml.safe_dump(of_base, allow_unicode=True), "utf-8")
+    his = site[site.index("  his:\n") : site.index("institutions:")]
+    base = his.replace("  his:\n", "  base:\n").replace("yibao_his", "yibao_base").replace("mapping.yaml", "base.yaml")
+    (folder / "both.yaml").write_text(site.replace(his, his.replace("mapping.yaml", "borrowing.yaml") + base), "utf-8")
+    visit = next(one.visit_key for one in expected if one.outcome == "accepted")
+    shown = [told(folder / name, "--visit", visit, "--source", "his", "-o", "json") for name in ("site.yaml", "both.yaml")]
+    alone, both = (json.loads(one.stdout) for one in shown)
+    assert (alone["records"], alone["waits"]) == (both["records"], both["waits"])
+    assert any(name.startswith("base ") for name in both["rows"])
 
 
 def told(site_file, *words):
