@@ -189,3 +189,5 @@ class CaptureSource:
     """MariaDB: the number under which the log is read; None for one that is made of the source's name."""
     connect_ca_file: str | None = None
     """The same certificates as a path that the Connect workers see."""
+    sharded: tuple[str, ...] = ()
+    """Of tables that are begun anew each year or month, their names with `*` in the place of that (`his.charge_*`)."""

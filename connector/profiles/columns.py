@@ -1,11 +1,11 @@
 """What is said of columns of a mapping that a database does not have, whatever its kind."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 from typing import Final
 
-from connector.contract import CapturedTable, TableRole
-from connector.findings import Finding
+from connector.contract import CapturedTable, CaptureSource, TableRole
+from connector.findings import Finding, Severity
 
 _REPORTED: Final = frozenset({TableRole.VISIT, TableRole.SETTLEMENT, TableRole.FEE})
 
@@ -19,6 +19,23 @@ def missing_column(wanted: CapturedTable, column: str, known: Collection[str]) -
         what=f"does not exist{nearest(column, known)}",
         mend=correct + (own if wanted.role in _REPORTED else ""),
     )
+
+
+def unlisted(source: CaptureSource, known: Collection[str]) -> Iterator[Finding]:
+    """The findings about tables of a sharded name that the mapping does not list. known: all tables of the database."""
+    listed = {table.name for table in source.tables}
+    for pattern in source.sharded:
+        before, _, after = pattern.partition("*")
+        for name in sorted(set(known) - listed):
+            shard = name.removeprefix(before).removesuffix(after)
+            if name == f"{before}{shard}{after}" and shard:
+                yield Finding(
+                    where=name,
+                    what=f"is there, and `shards` of {pattern} does not list {shard}: nothing of it is captured",
+                    mend=f"add {shard} to `shards` in the mapping, then prepare and apply (`yibao source prepare`, `yibao connector"
+                    " apply`); where it holds none of these rows, name the shards so that `*` does not mean it",
+                    severity=Severity.WARNS,
+                )
 
 
 def nearest(name: str, known: Collection[str]) -> str:

@@ -32,9 +32,15 @@ def capture_sources(site: Site) -> tuple[CaptureSource, ...]:
             server_id=source.server_id,
             heartbeat_table=source.heartbeat_table,
             tables=_tables(site.mappings[name]),
+            sharded=_sharded(site.mappings[name]),
         )
         for name, source in site.sources.items()
     )
+
+
+def _sharded(mapping: MappingFile) -> tuple[str, ...]:
+    names = (name for table in mapping.tables for _, name in [table.written])
+    return tuple(dict.fromkeys(name for name in names if "*" in name))
 
 
 def _tables(mapping: MappingFile) -> tuple[CapturedTable, ...]:

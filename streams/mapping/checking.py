@@ -44,10 +44,8 @@ def check_mapping(document: Document, written: MappingFile, site: SiteFile, dial
 
 
 def _made_of(written: MappingFile) -> dict[int, int]:
-    """By the place of a table that stands for a further role of another one, the place of that."""
-    places = {table.table: index for index, table in enumerate(written.tables)}
-    made = {index: table.in_database for index, table in enumerate(written.tables) if table.in_database != table.table}
-    return {index: places[name] for index, name in made.items()}
+    """By the place of a table that was made of an entry of the file, the place of that, where the two differ."""
+    return {index: at for index, table in enumerate(written.tables) for at, _ in [table.written] if at != index}
 
 
 def _tables(document: Document, written: MappingFile) -> None:

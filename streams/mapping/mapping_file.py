@@ -279,7 +279,9 @@ class MappingFile(Strict):
 
     @field_validator("tables")
     @classmethod
-    def _each_role_apart(cls, written: tuple[Table, ...]) -> tuple[Table, ...]:
-        """A table of several roles becomes one for each, the first of them at its place and the others behind all."""
-        apart = [tuple(table.apart()) for table in written]
+    def _each_apart(cls, written: tuple[Table, ...]) -> tuple[Table, ...]:
+        """A table with shards becomes one for each of them; one of several roles one for each, the first of them at its place and
+        the others behind all.
+        """
+        apart = [tuple(one.apart()) for place, table in enumerate(written) for one in table.each_shard(place)]
         return (*(first for first, *_ in apart), *(one for _, *others in apart for one in others))

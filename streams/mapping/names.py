@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 
 from streams.mapping.values import Form
 
@@ -15,6 +15,7 @@ TableName = Annotated[str, Form(r"^[^.\s]+\.[^.\s]+$", "`schema.table`")]
 RowsName = Annotated[str, Form(r"^[^.\s]+\.[^.\s]+(\.[^.\s]+)?$", "`schema.table`, or `schema.table.role` of a table with `roles`")]
 """What letters call the rows of a table by."""
 TableNames = TableName | Annotated[tuple[TableName, ...], Field(min_length=1)]
+Shard = Annotated[str, BeforeValidator(str), Form(r"^[^.*\s]+$", "what a table's name has in the place of `*`")]
 Prefix = Annotated[str, Form(r"^[A-Za-z0-9_.:-]+$", "at most 20 letters of the Latin alphabet, digits, `_`, `.`, `:` and `-`", 20)]
 
 

@@ -1,15 +1,16 @@
 """A table of a mapping: what its rows are, and by what they reach their visit."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, GetJsonSchemaHandler, model_validator
+from pydantic import Field, GetJsonSchemaHandler, PrivateAttr, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from connector.contract import TableRole
 from streams.domain.several_roles import in_database
-from streams.mapping.names import Column, Columns, Name, Prefix, TableName, TableNames, columns_in
+from streams.mapping.names import Column, Columns, Name, Prefix, Shard, TableName, TableNames, columns_in
 from streams.mapping.settled import Renumbered, Settled, Through
 from streams.mapping.several_roles import check_roles, for_role, with_role
 from streams.mapping.sources import Source
@@ -59,7 +60,11 @@ class Table(Strict):
     """One table to capture."""
 
     table: TableName
-    """`schema.table`, in the catalogue's case."""
+    """`schema.table`, in the catalogue's case. With `shards`, `*` stands for one of them."""
+    shards: tuple[Shard, ...] = ()
+    """Of a table that the hospital begins anew each year or month, what stands for `*` in its name (and in `under`): `[2025, 2026]`
+    with `his.charge_*`. All of them are one entry, and must have different keys, as all tables of a role. `yibao check` names
+    tables of such a name that are not in the list; a new one is added here, and `connector apply` captures it."""
     role: TableRole
     """What its rows are: visit, settlement, fee, header (bills, prescriptions: not reported, other rows reach their visit through
     them), link (each names a line and its settlement) or lookup. Where they are several at once, `roles` instead."""
@@ -131,6 +136,20 @@ class Table(Strict):
     """Lookup tables with `named_by`: of several rows the one counts that has the most in this column: the latest time, the highest
     number. Where several have as much and do not say the same, nobody knows which: what asks waits, as for a row that is absent."""
 
+    _written: tuple[int, str] = PrivateAttr((-1, ""))
+
+    @model_validator(mode="after")
+    def _sharded(self) -> Self:
+        if self.table.count("*") > 1:
+            raise ValueError("`table` has `*` once, for one of `shards`")
+        if "*" in self.table and not self.shards:
+            raise ValueError("`*` in `table` needs `shards`: what stands in its place")
+        if self.shards and "*" not in self.table:
+            raise ValueError("`shards` needs a `*` in `table`, in the place of which they stand")
+        if twice := [shard for shard, times in Counter(self.shards).items() if times > 1]:
+            raise ValueError(f"`shards`: {', '.join(twice)} is listed twice")
+        return self
+
     @model_validator(mode="before")
     @classmethod
     def _one_of_its_roles(cls, value: object) -> object:
@@ -190,6 +209,20 @@ class Table(Strict):
     def all_roles(self) -> tuple[TableRole, ...]:
         """What its rows are at once, in the order of reporting."""
         return self.roles or (self.role,)
+
+    def each_shard(self, written_at: int) -> Iterator[Self]:
+        """One table for each of its shards. written_at: its place in the file."""
+        for shard in self.shards or ("",):
+            under = tuple(name.replace("*", shard) for name in columns_in(self.under)) or None
+            named = {"table": self.table.replace("*", shard), "under": under, "shards": ()}
+            found = self.model_copy(update=named if self.shards else {})
+            found._written = written_at, self.table  # noqa: SLF001 - its own copy
+            yield found
+
+    @property
+    def written(self) -> tuple[int, str]:
+        """Place in the file and name of the entry that it was made of."""
+        return self._written
 
     def apart(self) -> Iterator[Self]:
         """One table for each of its roles, as `streams.domain.several_roles` says."""

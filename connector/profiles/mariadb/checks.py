@@ -5,7 +5,7 @@ from typing import Final
 
 from connector.contract import CapturedTable, CaptureSource
 from connector.findings import Finding, Severity
-from connector.profiles.columns import missing_column, nearest
+from connector.profiles.columns import missing_column, nearest, unlisted
 from connector.profiles.links import check_links
 from connector.profiles.mariadb.catalogue import NEEDED, Catalogue, Server, Table
 from connector.profiles.mariadb.names import literal, quoted, quoted_list, quoted_table, split_table
@@ -37,6 +37,7 @@ def check(source: CaptureSource, catalogue: Catalogue) -> tuple[Finding, ...]:
         *_kept(server),
         *_account(source, server),
         *(finding for table in source.tables for finding in _table(source, table, catalogue, zero_dates=zero_dates)),
+        *unlisted(source, catalogue.tables),
         *check_visit_keys(source, catalogue),
         *(finding for table in source.tables for finding in check_readings(table, column)),
         *check_links(source, column, alike),

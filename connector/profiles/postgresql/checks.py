@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from connector.contract import CapturedTable, CaptureSource
 from connector.findings import Finding, Severity
-from connector.profiles.columns import missing_column, nearest
+from connector.profiles.columns import missing_column, nearest, unlisted
 from connector.profiles.links import check_links
 from connector.profiles.postgresql.catalogue import OLDEST, UNDECLARED, Catalogue, Server, Slot, Table
 from connector.profiles.postgresql.column_types import (
@@ -35,6 +35,7 @@ def check(source: CaptureSource, catalogue: Catalogue) -> tuple[Finding, ...]:
         *_server(source, catalogue.server),
         *_slot(source, catalogue.slot, catalogue.server),
         *(finding for table in source.tables for finding in _table(source, table, catalogue)),
+        *unlisted(source, catalogue.tables),
         *check_visit_keys(source, catalogue),
         *(finding for table in source.tables for finding in check_readings(table, column)),
         *check_links(source, column, alike_without_blanks),

@@ -155,6 +155,13 @@ def test_a_column_that_holds_less_or_more_than_its_field_is_told(kind, read, tol
     assert told == (f"{FEE.name}.at" in found(table=table, fee=replace(FEE, wall_clock=frozenset(), readings=(read,))))
 
 
+def test_a_table_of_a_sharded_name_that_is_not_listed_is_told():
+    tables = {name: replace(TABLE, name=name) for name in (FEE.name, f"{FEE.name}_2026")}
+    source = replace(SOURCE, tables=(FEE,), sharded=(f"{FEE.name}_*",))
+    told = {one.where: one for one in check(source, Catalogue(server=SERVER, tables=tables))}
+    assert "add 2026 to `shards`" in told[f"{FEE.name}_2026"].mend
+
+
 @pytest.mark.parametrize("role", [TableRole.LOOKUP, TableRole.SETTLEMENT, TableRole.HEADER])
 def test_a_link_that_can_never_be_what_it_names_is_found(role):
     """Captured as text, `7` is never `7.00`: rows would wait in vain for one that is there."""

@@ -306,6 +306,16 @@ def test_an_amount_with_decimals_is_no_count_of_fen():
     assert None is reading("int8", "bigint", readings=fen)
 
 
+def test_a_table_of_a_sharded_name_that_is_not_listed_is_told():
+    """A year that begins without its entry would be silence; what only begins alike is another table."""
+    years = {name: replace(FEE, name=name) for name in ("his.fee_2025", "his.fee_2026", "his.feeling")}
+    listed = replace(SOURCE.tables[1], name="his.fee_2025")
+    source = replace(SOURCE, tables=(*SOURCE.tables, listed), sharded=("his.fee_*",))
+    findings = found(replace(GOOD, tables={**GOOD.tables, **years}), source)
+    assert ("add 2026 to `shards`" in findings["his.fee_2026"].mend, Severity.WARNS) == (True, findings["his.fee_2026"].severity)
+    assert "his.feeling" not in findings
+
+
 def asking(mine, theirs):
     """The finding about a column that asks a lookup whose key has another type."""
     patient = table("his.patient", column("no", *theirs, not_null=True), key=("no",))
