@@ -50,20 +50,25 @@ def _moment(value: object) -> object:
     return found
 
 
-class RowOf(Strict):
-    """A row of a table."""
+class TableOf(Strict):
+    """A table."""
 
     table: TableName
     """`schema.table`, as the mapping names it."""
     source: Text | None = None
     """The source, where two of the site have a table of this name."""
+
+
+class RowOf(TableOf):
+    """A row of a table."""
+
     row: Annotated[dict[Text, str | None], Field(min_length=1)]
     """Its columns, as texts; what is left out is NULL. Times as `2026-05-04T08:30:00Z`: of a column without a zone the wall clock,
     of one with a zone UTC."""
 
 
 class Change(Strict):
-    """What is done to one row. Exactly one of the three."""
+    """What is done to one row, or to all of a table. Exactly one of these."""
 
     insert: RowOf | None = None
     """The row is there from now on."""
@@ -71,6 +76,8 @@ class Change(Strict):
     """Its key, and the columns that change. A key that changes is a delete and an insert, together."""
     delete: RowOf | None = None
     """Its key."""
+    truncate: TableOf | None = None
+    """The table is emptied by TRUNCATE."""
 
     @model_validator(mode="after")
     def _one(self) -> Self:

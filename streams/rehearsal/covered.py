@@ -29,7 +29,7 @@ def covered(site: Site, cases: Iterable[tuple[Case, Outcome]]) -> list[Covered]:
     for case, outcome in cases:
         for event in case.happens:
             for change in event.changes:
-                touched |= {of.table for of in (change.insert, change.update, change.delete) if of is not None}
+                touched |= {of.table for of in (change.insert, change.update, change.delete, change.truncate) if of is not None}
         for emission in outcome.ready:
             record = emission.record
             filled |= {(record.mapping_version.partition("@")[0], record.service.value, field) for field in values_of(emission)}

@@ -4,12 +4,12 @@ from typing import Final, NamedTuple
 
 import orjson
 
-from connector.contract import Op
+from connector.contract import Op, TableRole
 from streams.domain.records import Row
 from streams.errors import Misconfigured
 from streams.mapping import Site, capture_sources
 from streams.mapping.tables import Table
-from streams.rehearsal.case import Change, RowOf
+from streams.rehearsal.case import Change, RowOf, TableOf
 from streams.wording import nearest
 
 _APART: Final = " and "
@@ -22,8 +22,8 @@ class Told(NamedTuple):
     """Name of the source."""
     table: Table
     """As the mapping has it."""
-    key: bytes
-    """The message's key."""
+    key: bytes | None
+    """The message's key; a TRUNCATE has one only where capture gives it one, in the topics of lookups."""
     value: bytes
     """The envelope."""
     row: Row | None
@@ -55,7 +55,15 @@ class Database:
         for op, of in ((Op.CREATE, change.insert), (Op.UPDATE, change.update), (Op.DELETE, change.delete)):
             if of is not None:
                 return self._done(op, of, at=at, transaction=transaction)
-        raise AssertionError("a change is one of the three")
+        assert change.truncate is not None
+        return self._emptied(change.truncate, at=at, transaction=transaction)
+
+    def _emptied(self, of: TableOf, *, at: int, transaction: int) -> Told:
+        source, table = self._table(of)
+        for where in [where for where in self._rows if where[:2] == (source, table.table)]:
+            del self._rows[where]
+        key = b'{"row":null}' if table.role is TableRole.LOOKUP else None
+        return Told(source, table, key, self._envelope((source, table), Op.TRUNCATE, (None, None), at, transaction), None, ())
 
     def _done(self, op: Op, of: RowOf, *, at: int, transaction: int) -> Told:
         source, table = self._table(of)
@@ -71,14 +79,19 @@ class Database:
         after = None if op is Op.DELETE else {**(before or dict.fromkeys(columns)), **of.row}
         if after is not None:
             self._rows[source, table.table, key] = after
+        value = self._envelope((source, table), op, (before, after), at, transaction)
+        return Told(source, table, orjson.dumps(dict(zip(table.key, key, strict=True))), value, after, key)
+
+    def _envelope(self, where: tuple[str, Table], op: Op, row: tuple[Row | None, Row | None], at: int, transaction: int) -> bytes:
+        """where: source and table. row: as it was, and as it is."""
+        source, table = where
         self._written += 1
         schema, _, name = table.table.partition(".")
         named = {"connector": "postgresql", "name": source, "schema": schema, "table": name, "snapshot": "false"}
         said = named | {"lsn": self._written, "txId": transaction, "ts_ms": at}
-        value = orjson.dumps({"before": before, "after": after, "op": op.value, "source": said, "ts_ms": at})
-        return Told(source, table, orjson.dumps(dict(zip(table.key, key, strict=True))), value, after, key)
+        return orjson.dumps({"before": row[0], "after": row[1], "op": op.value, "source": said, "ts_ms": at})
 
-    def _table(self, of: RowOf) -> tuple[str, Table]:
+    def _table(self, of: TableOf) -> tuple[str, Table]:
         found = [where for where in self._tables if where[1] == of.table and of.source in (None, where[0])]
         if len(found) == 1:
             return found[0][0], self._tables[found[0]]

@@ -17,7 +17,7 @@ class LookupRows:
         self.missed: dict[tuple[str, tuple[str, ...]], None] = {}
         """Lookup and key of each row that was asked for and was not there, in their order."""
 
-    def take(self, topic: str, key: bytes, value: bytes, now: int) -> None:
+    def take(self, topic: str, key: bytes | None, value: bytes, now: int) -> None:
         """A change of a lookup's row."""
         self._tables.take([Incoming(topic, 0, self._taken, key, value, (), now)])
         self._taken += 1

@@ -57,6 +57,23 @@ def test_a_visit_is_reported_whole_in_whatever_order_its_rows_come(site, order):
     assert [] == found(site, {"together": [*map(insert, order)]})
 
 
+def test_a_table_that_is_emptied_takes_back_what_was_reported_of_it(site):
+    """One letter that it was, and one that counts what nothing backs any more."""
+    rows = [insert(table) for table in ROWS]
+    emptied = {"truncate": {"table": "h.charge"}}
+    outcome = played(site, case_of(*rows, insert("h.charge", charge_id="C2"), emptied))
+    assert ["TRUNCATE", "TRUNCATE_COUNTED"] == [one.rule for one in outcome.letters.values()]
+    assert "有 2 条已上报的记录不再有数据行" in [*outcome.letters.values()][-1].message
+    again = played(site, case_of(*rows, emptied, insert("h.charge", charge_id="C3")))
+    assert "C3" in {one.record.key for one in again.ready}
+
+
+def test_an_emptied_lookup_answers_nobody(site):
+    emptied = {"truncate": {"table": "h.patient"}}
+    late = played(site, case_of(insert("h.patient"), emptied, insert("h.visit")))
+    assert [("h.visit", "lookup patient")] == [(one.table, one.part) for one in late.waiting]
+
+
 def test_versions_of_a_record_are_in_their_order(site):
     """A corrected line is reported again."""
     more = {"update": {"table": "h.charge", "row": {"charge_id": "C1", "item": "头孢"}}}
