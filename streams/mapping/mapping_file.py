@@ -261,6 +261,7 @@ class MappingFile(Strict):
     records: Records
     """The fields of each service."""
     _lent: Lent = PrivateAttr(Lent({}, {}))
+    """See `lent`."""
 
     @property
     def lent(self) -> Lent:

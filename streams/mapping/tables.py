@@ -137,6 +137,7 @@ class Table(Strict):
     number. Where several have as much and do not say the same, nobody knows which: what asks waits, as for a row that is absent."""
 
     _written: tuple[int, str] = PrivateAttr((-1, ""))
+    """See `written`."""
 
     @model_validator(mode="after")
     def _sharded(self) -> Self:

@@ -18,4 +18,4 @@ GRANT SELECT ON ALL TABLES IN SCHEMA clinic, cdc TO capture_clinic;
 GRANT UPDATE ON cdc.heartbeat TO capture_clinic;
 CREATE PUBLICATION yibao_clinic FOR TABLE clinic.department, clinic.patient, clinic.encounter, clinic.line,
     clinic.invoice, cdc.heartbeat;
-CREATE PUBLICATION yibao_catalogue FOR TABLE clinic.medicine, clinic.service, cdc.heartbeat;
+CREATE PUBLICATION yibao_clinic_catalogue FOR TABLE clinic.medicine, clinic.service, cdc.heartbeat;

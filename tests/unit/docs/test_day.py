@@ -44,8 +44,10 @@ def test_links_lead_somewhere(page):
 def test_an_example_begins_a_site_of_its_own(name):
     """On one stack, none may take another's topics, slot or login; and its ports are those that the pages type."""
     site = yaml.safe_load((EXAMPLES / name / "site.yaml").read_text("utf-8"))
-    (source,) = site["sources"].values()
+    source, *others = site["sources"].values()
     own = (site["site"], source["database"], source["user"], source["publication"], source["slot"], site["kafka"]["topic_prefix"])
     assert (name, name, f"capture_{name}", f"yibao_{name}", f"yibao_{name}", f"{name}.") == own
+    ours = {(one["database"], one["user"]) for one in others}, all(one["slot"].startswith(f"yibao_{name}_") for one in others)
+    assert ({(name, f"capture_{name}")} if others else set(), True) == ours
     text = (EXAMPLES / name / "site.yaml").read_text("utf-8")
     assert set(PORTS.values()) == {int(port) for port in re.findall(r"(?:port: |:)(\d{4,5})\b", text)}
