@@ -7,6 +7,8 @@ from typing import Final
 from streams.spec.fields import Field
 from streams.spec.masking import mask, mask_text
 
+OF_FIELD: Final = "warned of: "
+"""Begins the outcome that tells of a warning its rule and its field."""
 _LONGEST_SEEN: Final = 100
 
 

@@ -26,9 +26,8 @@ from streams.domain.normalise.record import normalise
 from streams.domain.ready import CLOSES, Emission
 from streams.domain.records import DeadLetter, Lookups, MissingLookup, Record, Refusal, SourceRows
 from streams.domain.ticks import Tick
+from streams.domain.violations import OF_FIELD
 
-OF_FIELD: Final = "warned of: "
-"""Begins the outcome that tells of a warning its rule and its field."""
 _MOVED: Final = Part.MOVED.value
 _PARENT_REFUSED: Final = Part.PARENT_REFUSED.value
 _VISIT: Final = TableRole.VISIT
@@ -100,7 +99,7 @@ class Building:
                 self.build(visit, refund, committed_at=committed_at, now=now)
         if visit.uncounted and self._charging.count(visit, self.lookups):
             self.count(SUMMED)
-        if changed := visit.entries():
+        if changed := visit.entries(at=now):
             self._state.update(changed)
             self.kept.add(visit.key)
 

@@ -12,7 +12,6 @@ from streams.deadletter.record import encode_dead_letter
 from streams.domain.changes import Incoming
 from streams.domain.closings import Closed
 from streams.domain.join import letters
-from streams.domain.join.building import OF_FIELD
 from streams.domain.join.fold import LEFT
 from streams.domain.join.moving import NOT_KNOWN, Passed, first_open
 from streams.domain.join.rebuilding import LATER
@@ -22,6 +21,7 @@ from streams.domain.join.results import Folded
 from streams.domain.join.view import StateView
 from streams.domain.ready import Emission, encode
 from streams.domain.records import DeadLetter, Lookups
+from streams.domain.violations import OF_FIELD
 from streams.errors import Fatal
 from streams.lanes.buffer import Buffer, Flow
 from streams.lanes.context import LaneContext
