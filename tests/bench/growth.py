@@ -91,7 +91,7 @@ class Stay:
             old, new = b"S" + (_NUMBER % 0).encode(), b"S" + (_NUMBER % number).encode()
             made[key.replace(old, new)] = value.replace(old, new)
         sums = tallies.head_of(b"V1", "his")
-        told = self._state.get(tallies.key_of(sums, "S" + _NUMBER % 0))
+        told = self._state.get(tallies.key_of(sums, "S" + _NUMBER % 0)) or b""
         made |= {tallies.key_of(sums, "S" + _NUMBER % number): told for number in range(_OF_ONE, -(-self.lines // _OF_ONE))}
         self._state.apply(made, position=self._state.position + len(made))
 

@@ -89,6 +89,7 @@ class Words:
     waits_for: Mapping[str, str]
     """What they wait for."""
     differing: str
+    """How many settlements have lines that add up to something else than they say."""
     unreported: str
     """Line of the result: rows that were deleted before they could be reported."""
     freshness: str

@@ -14,7 +14,7 @@ COMMIT;
 -- step: a bill is paid, of somebody who was never admitted
 UPDATE bill SET state = 'paid', paid_at = '2026-05-05 14:00+08' WHERE no = 112;
 
--- step: an edit before a bill is paid, and paid in the same transaction
+-- step: an edit before a bill is paid, and paid in the same transaction: nobody knew the former numbers
 BEGIN;
 CREATE TEMPORARY TABLE was ON COMMIT DROP AS SELECT * FROM bill_line WHERE bill_no = 111 ORDER BY no;
 DELETE FROM bill_line WHERE bill_no = 111;

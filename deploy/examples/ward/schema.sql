@@ -60,7 +60,8 @@ CREATE TABLE payment (
     paid_at    timestamptz NOT NULL
 );
 
--- By which number each line was reported first: an oracle beside the hospital's tables, which nothing captures.
+-- By which number each line was reported first: an oracle beside the hospital's tables, which nothing captures. A line whose bill was
+-- never paid had no number at the platform; what comes in its place has its own.
 CREATE SCHEMA oracle;
 CREATE TABLE oracle.number (line bigint PRIMARY KEY, first bigint NOT NULL);
 CREATE TABLE oracle.gone (place bigint GENERATED ALWAYS AS IDENTITY, tx bigint, first bigint, bill_no bigint, item_id integer,
@@ -68,7 +69,8 @@ CREATE TABLE oracle.gone (place bigint GENERATED ALWAYS AS IDENTITY, tx bigint, 
 CREATE FUNCTION oracle.went() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     WITH was AS (DELETE FROM oracle.number WHERE line = OLD.no RETURNING first)
     INSERT INTO oracle.gone (tx, first, bill_no, item_id, price, quantity)
-        SELECT txid_current(), first, OLD.bill_no, OLD.item_id, OLD.price, OLD.quantity FROM was;
+        SELECT txid_current(), first, OLD.bill_no, OLD.item_id, OLD.price, OLD.quantity FROM was
+        WHERE EXISTS (SELECT FROM ward.bill WHERE no = OLD.bill_no AND state = 'paid');
     RETURN OLD;
 END $$;
 CREATE FUNCTION oracle.came() RETURNS trigger LANGUAGE plpgsql AS $$ DECLARE known bigint; BEGIN

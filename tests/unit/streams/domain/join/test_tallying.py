@@ -44,8 +44,8 @@ def sums(join):
     ],
 )  # fmt: skip
 def test_a_settlement_whose_lines_differ_by_a_cent_is_counted(amounts, count):
-    """A wrong link leaves two settlements that do not add up. Without lines, or with one that nobody can read, it is not judged: the
-    line has its letter.
+    """A wrong link leaves two settlements that do not add up. Without lines, or with one that nobody can read, it is not judged:
+    the line has its letter.
     """
     join = begin()
     for number, amount in enumerate(amounts):
