@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from streams.domain.changes import Incoming
 from streams.domain.join import tallies
-from streams.domain.join.entries import load
+from streams.domain.join.entries import is_row, load
 from streams.domain.join.fold import Joiner
 from streams.domain.join.indexed import Index
 from streams.domain.normalise.record import CompiledMapping
@@ -78,7 +78,7 @@ class Stay:
     def _multiply(self) -> None:
         """The entries of more lines and settlements, each that of one of the first ones, with other numbers."""
         entries = self._state.visit(b"V1")
-        of = {load(key, value).key[0]: (key, value) for key, value in entries.items()}
+        of = {load(key, value).key[0]: (key, value) for key, value in entries.items() if is_row(key)}
         made = {}
         for number in range(_ITEMS, self.lines):
             key, value = of["C" + _NUMBER % (number % _ITEMS)]
