@@ -6,8 +6,9 @@ entries gives, whatever became of the records: each change adds what its row say
 
 Entry keys: visit key, `u` and source, joined by 0x1f, and `r` with a JSON array: form, and what the sums were made by. Where that
 is another mapping, or the entry is missing because an earlier version wrote the rows, the sums are made anew of all rows at the
-next change of one. For each settlement: the same, and what brings its lines to it; and `r`, or `w`, 13 digits (as of a row that
-waits) and `-` while the amounts differ, with a JSON array: form and what stands in `Tally` but the deadline.
+next change of one. For each settlement: the same, and what brings its lines to it; and `r`, or, where the amounts differ, `d`, or
+`w`, 13 digits (as of a row that waits) and `-` until that is counted, with a JSON array: form and what stands in `Tally` but the
+deadline.
 """
 
 from functools import lru_cache
@@ -19,9 +20,10 @@ from streams.domain.join.entries import FORM, SEPARATOR, WITH_TALLY, waits
 from streams.domain.normalise.tallied import Share
 from streams.errors import Newer
 
-TOLD: Final = 8_000_000_000_000
-"""Stands for the deadline of what was counted: no tick comes to it."""
+TOLD: Final = -1
+"""Stands for the deadline of what was counted."""
 _LETTER: Final = b"u"
+_DIFFERS: Final = b"d"
 _DIGITS: Final = 13
 _DOCUMENT: Final = _DIGITS + 2
 
@@ -77,7 +79,7 @@ def is_tally(key: bytes) -> bool:
 
 def told_in(key: bytes, value: bytes | None) -> bool:
     """Whether an entry says that the amounts of a settlement differ, and that this was counted."""
-    return value is not None and is_tally(key) and value.startswith(b"w%d" % TOLD)
+    return value is not None and is_tally(key) and value[:1] == _DIFFERS
 
 
 @lru_cache(64)
@@ -97,7 +99,9 @@ def load_head(value: bytes) -> str:
 def dump(tally: Tally) -> bytes:
     """The state value of a settlement's sums."""
     document = b"[%d,%d,%d,%d,%d,%d]" % (WITH_TALLY, *tally[:-1])
-    return b"w%013d-%b" % (tally.deadline, document) if tally.deadline else b"r" + document
+    if tally.deadline > 0:
+        return b"w%013d-%b" % (tally.deadline, document)
+    return (b"d" if tally.deadline else b"r") + document
 
 
 def load(value: bytes) -> Tally:
@@ -106,7 +110,8 @@ def load(value: bytes) -> Tally:
     form, *members = orjson.loads(value[_DOCUMENT if waiting else 1 :])
     _demand_known(form)
     lines_cents, lines, stated_cents, settlements, unread = members
-    return Tally(lines_cents, lines, stated_cents, settlements, unread, int(value[1 : 1 + _DIGITS]) if waiting else 0)
+    deadline = int(value[1 : 1 + _DIGITS]) if waiting else TOLD if value[:1] == _DIFFERS else 0
+    return Tally(lines_cents, lines, stated_cents, settlements, unread, deadline)
 
 
 def added(tally: Tally, share: Share, sign: int) -> Tally:

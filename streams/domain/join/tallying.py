@@ -189,7 +189,7 @@ class Tallying:
         """Count the settlements whose lines should have come and do not add up, each once. most: so many."""
         for key in self._keys[:most]:
             value = None if visit_key_of(key) in run.kept else self._view.get(key)
-            if value is not None and (sum_ := tallies.load(value)).differs and sum_.deadline <= at:
+            if value is not None and (sum_ := tallies.load(value)).differs and 0 < sum_.deadline <= at:
                 run.take([(key, tallies.dump(sum_._replace(deadline=TOLD)))])
                 run.count(WARNED)
                 run.count(f"{OF_FIELD}{SUMS} MEDFEE_SUMAMT")
