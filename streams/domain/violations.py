@@ -1,5 +1,6 @@
 """What is wrong with a value or a record: how much it matters, which class of dead letter it makes, and what a clerk is told."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -7,6 +8,8 @@ from typing import Final
 from streams.spec.fields import Field
 from streams.spec.masking import mask, mask_text
 
+OF_FIELD: Final = "warned of: "
+"""Begins the outcome that tells of a warning its rule and its field."""
 _LONGEST_SEEN: Final = 100
 
 
@@ -102,6 +105,13 @@ def warning(violation: Violation) -> Violation:
         masked=violation.masked,
         message=violation.message,
     )
+
+
+def outcomes_of(warnings: Iterable[Violation]) -> Iterator[str]:
+    """As what warnings of a record that goes are counted: each by its rule, and by rule and field."""
+    for one in warnings:
+        yield f"warned_{one.rule}"
+        yield f"{OF_FIELD}{one.rule} {one.field}"
 
 
 def missing(field: Field) -> Violation:

@@ -11,6 +11,7 @@ import orjson
 from connector.contract import TableRole
 from streams.domain.join.entries import SEPARATOR, is_row, load, reported_as_in, visit_key_of, waits
 from streams.domain.join.gone import is_gone, load_gone
+from streams.domain.join.tallies import is_tally, told_in
 from streams.domain.records import Row
 from streams.explain.names import identity_of, name_of
 from streams.explain.places import Place
@@ -21,7 +22,10 @@ from streams.topics.batches import Sought
 GONE: Final = "x"
 """Role of such a record's entry; those of rows have the letters of their keys."""
 
-_FORM: Final = 2
+DIFFERS: Final = "u"
+"""Role of the sums of a settlement whose lines add up to something else than it says (rule R2)."""
+
+_FORM: Final = 3
 _BEFORE_ROW: Final = 4
 """Members of an entry's key before those of the row's."""
 _TOLD_BY: Final = "institutions told by"
@@ -39,6 +43,7 @@ _INDEXES: Final = """
 CREATE INDEX entries_by_visit ON entries (visit, role);
 CREATE INDEX entries_by_row ON entries (row);
 CREATE INDEX entries_by_record ON entries (record);
+CREATE INDEX entries_that_differ ON entries (source) WHERE role = 'u';
 CREATE INDEX entries_that_wait ON entries (since, part, source, institution) WHERE part <> '';
 """
 _PUT: Final = "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -69,7 +74,7 @@ class Entry(NamedTuple):
     record: int
     """Name of the key of the record as which it was reported; 0 of one that never was."""
     role: str
-    """`v`, `s` or `f` of a row, `x` of a record that no row backs."""
+    """`v`, `s` or `f` of a row, `x` of a record that no row backs, `u` of a settlement whose lines do not add up."""
     source: str
     """Of the row."""
     partition: int
@@ -107,7 +112,7 @@ class _Writing:
         institutions, latest = self._institutions, {one.key: one for one in messages if one.key is not None}
         gone, there = [], []
         for key, message in latest.items():
-            if message.value is None:
+            if message.value is None or (is_tally(key) and not told_in(key, message.value)):
                 gone.append((identity_of(key),))
             elif (entry := entry_of(key, message.value, message.partition, message.offset, institutions)) is not None:
                 there.append(entry)
@@ -151,7 +156,7 @@ def entry_of(key: bytes, value: bytes, partition: int, offset: int, institutions
     version wrote it.
     """
     if not is_row(key):
-        return _of_gone(key, value, partition, offset) if visit_key_of(key) and is_gone(key) else None
+        return _of_no_row(key, value, partition, offset)
     part, since, deadline, told, institution = _wait(key, value, institutions)
     visit, role, source, _, *row = key.split(SEPARATOR)
     record = reported_as_in(key, value).partition("/")[2]
@@ -181,6 +186,15 @@ def _wait(key: bytes, value: bytes, institutions: Institutions) -> tuple[str, in
     return row.waits_for, row.since, end_of(row.since, row.deadline), int(bool(row.refused)), institution
 
 
+def _of_no_row(key: bytes, value: bytes, partition: int, offset: int) -> Entry | None:
+    if not visit_key_of(key):
+        return None
+    if told_in(key, value):
+        visit, _, source, *_ = key.split(SEPARATOR)
+        return Entry(identity_of(key), name_of(visit), 0, 0, DIFFERS, source.decode(), partition, offset, "", 0, 0, 1, "")
+    return _of_gone(key, value, partition, offset) if is_gone(key) else None
+
+
 def _of_gone(key: bytes, value: bytes, partition: int, offset: int) -> Entry:
     gone = load_gone(value)
     waits = bool(gone.deadline)
@@ -203,7 +217,15 @@ def _of_gone(key: bytes, value: bytes, partition: int, offset: int) -> Entry:
 
 def of_visit(index: sqlite3.Connection, visit_key: bytes) -> list[Entry]:
     """The entries of a visit."""
-    return _entries(index.execute("SELECT * FROM entries WHERE visit = ? ORDER BY partition, offset", (name_of(visit_key),)))
+    return _entries(
+        index.execute("SELECT * FROM entries WHERE visit = ? AND role <> 'u' ORDER BY partition, offset", (name_of(visit_key),))
+    )
+
+
+def differing(index: sqlite3.Connection) -> dict[str, int]:
+    """How many settlements have lines that add up to something else than they say (rule R2), by source."""
+    query = "SELECT source, count(*) FROM entries WHERE role = 'u' GROUP BY source ORDER BY source"
+    return dict(index.execute(query).fetchall())
 
 
 def called(index: sqlite3.Connection, key: str) -> list[Entry]:

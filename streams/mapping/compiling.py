@@ -118,7 +118,11 @@ def dialect_of(whole: Site) -> Dialect:
         zone=ZoneInfo(whole.timezone),
         dictionaries=whole.value_lists,
         levels=whole.rules,
-        options=RuleOptions(price_decimals=options.price_decimals, fund_includes_account=options.fund_includes_account),
+        options=RuleOptions(
+            price_decimals=options.price_decimals,
+            fund_includes_account=options.fund_includes_account,
+            lines_within_s=options.lines_within_s,
+        ),
         capital_x=whole.platform.capital_x,
         blank="" if whole.platform.blank == "empty" else None,
     )

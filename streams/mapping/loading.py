@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from streams.bounded import KEY_BYTES, LIST_BYTES, TEXT_BYTES, NotText, demand_file, is_pipe, read_bounded, text_in
 from streams.domain.normalise.fields import Dialect
-from streams.domain.validate.judge import RULE_IDS
+from streams.domain.validate.judge import RULE_IDS, SUMS
 from streams.errors import Misconfigured
 from streams.mapping.apart import check_sources
 from streams.mapping.checking import check_mapping
@@ -119,6 +119,8 @@ def _consistent(document: Document, file: SiteFile) -> None:
     for rule in file.rules:
         if rule not in RULE_IDS:
             document.report(("rules", rule), f"is no rule{nearest(rule, RULE_IDS)}; known: {', '.join(sorted(RULE_IDS))}")
+    if file.rules.get(SUMS) == "refuse":
+        document.report(("rules", SUMS), "can only warn, because lines wait for their settlement: write `warn` or `off`")
     slots = Counter((source.host, source.port, source.slot) for source in file.sources.values())
     for name, source in file.sources.items():
         if slots[source.host, source.port, source.slot] > 1:

@@ -126,6 +126,9 @@ class RuleOptions(Strict):
     """R1: round the price to so many decimals before it is multiplied (guide: 3). Left out: as it is."""
     fund_includes_account: bool = False
     """R5: FUND_PAY_SUMAMT contains ACCT_PAY."""
+    lines_within_s: Annotated[int, Field(ge=0)] = 60
+    """R2: so long a settlement's amount may differ from what its lines add up to before that is counted: lines and settlements
+    arrive apart."""
 
 
 class Retention(Strict):

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from streams.domain.changes import Incoming
-from streams.domain.join.entries import load
+from streams.domain.join import tallies
+from streams.domain.join.entries import is_row, load
 from streams.domain.join.fold import Joiner
 from streams.domain.join.indexed import Index
 from streams.domain.normalise.record import CompiledMapping
@@ -77,7 +78,7 @@ class Stay:
     def _multiply(self) -> None:
         """The entries of more lines and settlements, each that of one of the first ones, with other numbers."""
         entries = self._state.visit(b"V1")
-        of = {load(key, value).key[0]: (key, value) for key, value in entries.items()}
+        of = {load(key, value).key[0]: (key, value) for key, value in entries.items() if is_row(key)}
         made = {}
         for number in range(_ITEMS, self.lines):
             key, value = of["C" + _NUMBER % (number % _ITEMS)]
@@ -89,6 +90,9 @@ class Stay:
             key, value = of["S" + _NUMBER % 0]
             old, new = b"S" + (_NUMBER % 0).encode(), b"S" + (_NUMBER % number).encode()
             made[key.replace(old, new)] = value.replace(old, new)
+        sums = tallies.head_of(b"V1", "his")
+        told = self._state.get(tallies.key_of(sums, "S" + _NUMBER % 0)) or b""
+        made |= {tallies.key_of(sums, "S" + _NUMBER % number): told for number in range(_OF_ONE, -(-self.lines // _OF_ONE))}
         self._state.apply(made, position=self._state.position + len(made))
 
     def _begin_anew(self) -> None:

@@ -19,6 +19,8 @@ from streams.domain.join.gone import is_gone, load_gone
 from streams.domain.join.ledger import is_sum, load_total, tables_in
 from streams.domain.join.moving import load_leave
 from streams.domain.join.replaying import is_resent
+from streams.domain.join.tallies import is_tally, load_head
+from streams.domain.join.tallies import load as load_tally
 from streams.domain.ready import encode
 from streams.domain.records import DeadLetter
 from streams.domain.replay import Replay, replay_value
@@ -284,11 +286,34 @@ def entries(join):
     """The state entries that are left at the end, and what each means."""
     found = []
     for key, value in sorted((key, value) for visit in join.entries.values() for key, value in visit.items()):
-        if is_resent(key):
+        if is_resent(key) or is_tally(key):
             continue
         row = read(key, value)._asdict()
         found.append({"key": key.decode(), "value": value.decode(), "row": row})
     return found
+
+
+def tallied():
+    """Settlements and their lines: that add up, that do not for a moment, that were counted, and whose lines nobody can read."""
+    join = Join()
+    join.change("h.visit")
+    join.change("h.charge")
+    join.change("h.settle")
+    join.change("h.settle", settle_no="S2")
+    join.change("h.charge", charge_id="C2", settle_no="S2", amount="19.99")
+    join.tick(after_ms=60_001)
+    join.change("h.settle", settle_no="S3", total="-7.00")
+    join.change("h.charge", charge_id="C3", settle_no="S3")
+    join.change("h.charge", charge_id="C4", settle_no="S4", amount="?")
+    return join
+
+
+def tallies(join):
+    """The entries of the sums of settlements, and what each means."""
+    found = sorted((key, value) for visit in join.entries.values() for key, value in visit.items() if is_tally(key))
+    heads = [key for key, _ in found if key.count(SEPARATOR) == 2]
+    means = [{"made_by": load_head(value)} if key in heads else load_tally(value)._asdict() for key, value in found]
+    return [{"key": key.decode(), "value": value.decode(), "means": one} for (key, value), one in zip(found, means, strict=True)]
 
 
 def handed_on(join):

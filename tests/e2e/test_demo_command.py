@@ -37,6 +37,7 @@ KEYS_OF_THE_OBJECT = {
     "accepted",
     "dead_letters",
     "waiting",
+    "settlements_that_differ",
     "deleted_unreported",
     "missing",
     "unexpected",

@@ -18,8 +18,8 @@ _SERVICES = tuple(ENGLISH.services)
 
 def report(outcome: Outcome) -> dict[str, Any]:
     """The outcome as one JSON object. accepted: distinct records. waiting: records by what they wait for, as the expectations
-    have it. deleted_unreported: deleted in the database before they could be reported. doubled: one content accepted under two
-    msgids. holds: what held the delivery at the end.
+    have it. settlements_that_differ: from what their lines add up to (rule R2). deleted_unreported: deleted in the database before
+    they could be reported. doubled: one content accepted under two msgids. holds: what held the delivery at the end.
     """
     judgement = outcome.findings.judgement
     return {
@@ -29,6 +29,7 @@ def report(outcome: Outcome) -> dict[str, Any]:
         "accepted": {service: judgement.accepted[service] for service in _SERVICES},
         "dead_letters": dict(sorted(judgement.dead_letters.items())),
         "waiting": dict(sorted(judgement.waiting.items())),
+        "settlements_that_differ": outcome.differing,
         "deleted_unreported": len(judgement.unseen),
         "missing": len(judgement.missing),
         "unexpected": len(judgement.unexpected) + len(judgement.out_of_order),
@@ -58,6 +59,7 @@ def show(found: dict[str, Any], outcome: Outcome, words: Words) -> None:
     console.print(words.letters_are.format(letters=letters))
     waiting = ", ".join(f"{count} {words.waits_for[name]}" for name, count in found["waiting"].items()) or words.none
     console.print(words.waiting.format(waiting=waiting))
+    console.print(words.differing.format(count=found["settlements_that_differ"]))
     if found["deleted_unreported"]:
         console.print(words.unreported.format(count=found["deleted_unreported"]))
     console.print(_freshness(found, words))

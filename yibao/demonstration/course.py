@@ -24,6 +24,7 @@ from yibao.demonstration.findings import Findings, read_findings
 from yibao.demonstration.holds import Hold, Holds
 from yibao.demonstration.hospital import Hospital
 from yibao.demonstration.settings import HOME, SAMPLE, DemoSettings
+from yibao.status.waits import parts_waiting
 from yibao.verbs.topics import create_topics
 
 _PLATFORM_S = 120.0
@@ -33,6 +34,7 @@ _LOOK_S = 2.0
 _PAUSES_A_LOOK = 4
 """A look reads everything anew; it must not take from the workers what it measures."""
 _BACKLOG_S = 60.0
+_COUNTED_WITHIN_S = 10.0
 _ASK_AGAIN_S = 0.5
 _HELD_S = 5.0
 """How long the live days wait for what a hold keeps back; then they begin all the same."""
@@ -79,6 +81,8 @@ class Outcome:
     """How long it took."""
     holds: tuple[Hold, ...] = ()
     """What held the delivery at the end."""
+    differing: int = 0
+    """How many settlements have lines that add up to something else than they say (rule R2)."""
 
 
 class Demonstration:
@@ -99,8 +103,16 @@ class Demonstration:
         started = time.monotonic()
         with self.captured() as (site, hospital):
             findings = self._live(site, hospital)
+            differing = sum(parts_waiting(site, within_s=_COUNTED_WITHIN_S).differing.values())
         rows = dict(sorted(hospital.rows.items()))
-        return Outcome(rows=rows, changes=hospital.changes, findings=findings, seconds=time.monotonic() - started, holds=self._held)
+        return Outcome(
+            rows=rows,
+            changes=hospital.changes,
+            findings=findings,
+            seconds=time.monotonic() - started,
+            holds=self._held,
+            differing=differing,
+        )
 
     @contextmanager
     def captured(self) -> Iterator[tuple[Site, Hospital]]:

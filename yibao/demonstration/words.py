@@ -88,6 +88,8 @@ class Words:
     """Line of the result: records that wait, without a letter."""
     waits_for: Mapping[str, str]
     """What they wait for."""
+    differing: str
+    """How many settlements have lines that add up to something else than they say."""
     unreported: str
     """Line of the result: rows that were deleted before they could be reported."""
     freshness: str
@@ -146,6 +148,7 @@ ENGLISH: Final = Words(
     none="none",
     waiting="waiting, without a letter: {waiting}",
     waits_for={"UNSETTLED": "not settled yet", "PARENT_REFUSED": "of a refused visit or settlement"},
+    differing="settlements whose lines add up to something else than they say (rule R2): {count}",
     unreported="deleted in the database before they could be reported: {count}",
     freshness="commit to accepted, seconds",
     ways={
@@ -199,6 +202,7 @@ CHINESE: Final = Words(
     none="无",
     waiting="等待中（无死信）：{waiting}",
     waits_for={"UNSETTLED": "条尚未结算", "PARENT_REFUSED": "条所属的就诊或结算记录未通过"},
+    differing="明细合计与总额不符的结算（规则 R2）：{count}",
     unreported="上报之前已在数据库中删除：{count}",
     freshness="从提交到被接收（秒）",
     ways={

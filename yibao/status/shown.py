@@ -33,6 +33,7 @@ def document(lines: Sequence[Line], *, parts: PartsWaiting = NONE, site: str, no
         "parts_waiting": {
             "rows": parts.rows,
             "unknown": parts.unknown or None,
+            "settlements_that_differ": dict(parts.differing),
             **oldest_said(parts.oldest_ms, now_ms, ZoneInfo(zone)),
             "of": [
                 {
@@ -86,6 +87,10 @@ def _parts(parts: PartsWaiting, now_ms: int) -> Iterator[str]:
         yield from aligned([_PARTS_HEAD, *rows], right=(0, 1))
     if (rest := len(parts.of) - _MOST_PARTS) > 0:
         yield f"and {rest} more kinds: yibao join pending"
+    if parts.differing:
+        told = ", ".join(f"{count} of {source}" for source, count in parts.differing.items())
+        yield ""
+        yield from textwrap.wrap(f"R2: settlements whose lines add up to something else than they say: {told}", WIDE)
     if parts.unknown:
         yield ""
         yield from textwrap.wrap(f"What waits for parts is not counted to the end: {parts.unknown}", WIDE, break_on_hyphens=False)

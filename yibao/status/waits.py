@@ -1,12 +1,13 @@
 """What waits in the join for its parts, counted by the index of its state: of all rows, by source and institution."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from streams.errors import Unreachable, YibaoError
 from streams.explain.pending import Awaited, awaited
+from streams.explain.remembered import differing
 from streams.mapping import Site
 from streams.wording import count_of
 from yibao.explaining import logs_of
@@ -29,6 +30,8 @@ class PartsWaiting:
 
     of: Sequence[Awaited] = ()
     """By source, institution and what it waits for; what waits longest first."""
+    differing: Mapping[str, int] = field(default_factory=dict)
+    """By source: how many settlements have lines that add up to something else than they say (rule R2)."""
     unknown: str = ""
     """Why not all of it is counted; `""` where it is."""
 
@@ -47,6 +50,7 @@ class PartsWaiting:
         return replace(
             self,
             of=[one for one in self.of if (sources is None or one.source in sources) and institution in ("", one.institution)],
+            differing={source: count for source, count in self.differing.items() if sources is None or source in sources},
         )
 
 
@@ -79,11 +83,11 @@ def parts_waiting(site: Site, *, within_s: float = WITHIN_S) -> PartsWaiting:
 
     try:
         logs = replace(logs_of(site, deadline_s=within_s), on_progress=lambda _topic: told, waits=busy)
-        found, whole = logs.state_so_far(awaited)
+        (found, differs), whole = logs.state_so_far(lambda index: (awaited(index), differing(index)))
     except Unreachable:
         raise
     except YibaoError as error:
         return PartsWaiting(unknown=f"{error}")
     read, total = progress
     far = f"{read} of {count_of(total, 'message')} of visit.state were read in {within_s:g} s"
-    return PartsWaiting(of=found, unknown="" if whole else far)
+    return PartsWaiting(of=found, differing=differs, unknown="" if whole else far)

@@ -18,7 +18,7 @@ from streams.domain.join.origin import names_of
 from streams.domain.join.parts import Part
 from streams.domain.join.results import Folded
 from streams.domain.join.stored import StoredRow
-from streams.domain.join.told import OF_FIELD, Told
+from streams.domain.join.told import Told
 from streams.domain.join.visit import Visit
 from streams.domain.join.waiting import patience, wait, waiting_for_lane
 from streams.domain.join.withdrawing import Withdrawing
@@ -26,6 +26,7 @@ from streams.domain.normalise.record import normalise
 from streams.domain.ready import CLOSES, Emission
 from streams.domain.records import DeadLetter, Lookups, MissingLookup, Record, Refusal, SourceRows
 from streams.domain.ticks import Tick
+from streams.domain.violations import outcomes_of
 
 _MOVED: Final = Part.MOVED.value
 _PARENT_REFUSED: Final = Part.PARENT_REFUSED.value
@@ -98,7 +99,7 @@ class Building:
                 self.build(visit, refund, committed_at=committed_at, now=now)
         if visit.uncounted and self._charging.count(visit, self.lookups):
             self.count(SUMMED)
-        if changed := visit.entries():
+        if changed := visit.entries(at=now):
             self._state.update(changed)
             self.kept.add(visit.key)
 
@@ -269,9 +270,8 @@ class Building:
         self.count("corrected" if row.emitted else "emitted")
         if parents.goes_alone(visit, row):
             self.count(parents.WARNED)
-        for warning in record.warnings:
-            self.count(f"warned_{warning.rule}")
-            self.count(f"{OF_FIELD}{warning.rule} {warning.field}")
+        for outcome in outcomes_of(record.warnings):
+            self.count(outcome)
         tail = parents.tail_of(visit, row) + (((CLOSES, row.letter.encode()),) if row.letter else ())
         tail += self.told.added(visit, row) + said
         self._ready.append(Emission(record, visit.key, dotted(row.position), committed_at, self.captured_at, tail))

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 
 import orjson
 
+from connector.contract import TableRole
 from streams.domain.join.entries import WITH_BENEATH
+from streams.domain.join.view import StateView
 
 
 def claim_of(value: bytes) -> bytes:
@@ -21,3 +23,10 @@ def claims_in(entries: Mapping[bytes, bytes]) -> dict[bytes, set[bytes]]:
     for key, value in entries.items():
         found.setdefault(claim_of(value), set()).add(key)
     return found
+
+
+def claimed_as(view: StateView, visit_key: bytes, claims: Mapping[str, set[bytes]], record: str) -> set[bytes]:
+    """The state keys of fee lines that are reported as this record, or claim it, perhaps with others that did. claims: those that a
+    fold changed.
+    """
+    return {*view.claims(visit_key, TableRole.FEE, orjson.dumps(record)), *claims.get(record, ())}

@@ -26,13 +26,16 @@ from streams.domain.roles import REPORTED
 from streams.domain.trail import Trail
 from streams.errors import Newer
 
-FORM: Final = 10
+FORM: Final = 11
 """The latest form of entries. 2: the offset of the row's last message. 3: the mark of its last change. 4: the record as which the
 row was reported, and entries of records that no row backs any more. 5: the trail of a row that came from another partition. 6: what
 stands under a row's key besides it, while a transaction exchanges keys. 7: by which row of another visit its record is claimed;
 the trail of a row that went while it waited. 8: the letter by which a person was told of the row. 9: what a line charges, as the
-sums of its visit hold it, and these sums (`streams.domain.join.ledger`). 10: whose record a row with a trail was.
+sums of its visit hold it, and these sums (`streams.domain.join.ledger`). 10: whose record a row with a trail was. 11: what the
+lines of each settlement add up to (`streams.domain.join.tallies`).
 """
+WITH_TALLY: Final = 11
+WITH_INSTITUTION: Final = 10
 WITH_CHARGE: Final = 9
 WITH_LETTER: Final = 8
 WITH_CLAIM: Final = 7
@@ -137,7 +140,7 @@ def _add_tail(members: list[object], row: StoredRow) -> None:
     trail, beneath = row.trail and row.trail.members(), row.beneath and row.beneath.members()
     of_one = row.trail is not None and row.trail.institution
     if of_one or row.charge is not None:
-        members[0] = FORM if of_one else WITH_CHARGE
+        members[0] = WITH_INSTITUTION if of_one else WITH_CHARGE
         members += trail, beneath, row.claimed, row.letter, row.charge and row.charge.members(), row.reported_as
     elif row.letter:
         members[0] = WITH_LETTER

@@ -26,6 +26,7 @@ from streams.domain.join.rebuilding import Rebuilding, is_left
 from streams.domain.join.remembered import Recall
 from streams.domain.join.results import Folded
 from streams.domain.join.stored import Arrival, StoredRow, arrival
+from streams.domain.join.tallying import Tallying
 from streams.domain.join.telling import Telling
 from streams.domain.join.view import StateView
 from streams.domain.join.visit import Visit
@@ -167,7 +168,7 @@ class Joiner:
         followers.passes_on(run, visit, before)
         followers.leaves(run, visit, before, change)
         self._withdrawing.left(run, visit, before, transaction=change.transaction, now=change.now)
-        run.take(visit.entries().items())
+        run.take(visit.entries(at=run.incoming.timestamp_ms).items())
 
     def _again(self, run: Building, order: Replay, view: StateView) -> None:
         """Try the record of a row again, as the row is now."""
@@ -211,10 +212,11 @@ class Joiner:
         run.count("tick")
         run.time, run.now = tick, tick.at
         run.take(run.moving.close())
-        left = self._limits.rows_a_tick
+        left, sums = self._limits.rows_a_tick, Tallying(view)
         for visit_key, keys in self._waiting(run, tick, view):
             if left <= 0:
                 break
+            sums.meets(keys)
             portion = self._limits.lines_a_change
             built = sum(self._rebuilding.tick(run, tick, view, key, most=portion) for key in keys if is_left(key))
             left -= built
@@ -228,6 +230,7 @@ class Joiner:
             run.count(LEFT)
         self._telling.tick(run, tick, view)
         self._emptying.tick(run, tick, view)
+        sums.tick(run, tick.at, most=self._limits.rows_a_tick)
 
     def _waiting(self, run: Building, tick: Tick, view: StateView) -> Iterator[tuple[bytes, Collection[bytes]]]:
         """The visits with rows for which a tick may have something to do, each once, with these rows' keys."""
@@ -285,7 +288,7 @@ def _held(run: Building, visit: Visit, before: StoredRow, change: RowChange, rul
     found = held(change, None if before.deleted else own_columns(before, rule), before.beneath)
     if found.change is None:
         visit.put(before._replace(mark=after(change.mark, before.mark), beneath=found.beneath))
-        run.take(visit.entries().items())
+        run.take(visit.entries(at=run.incoming.timestamp_ms).items())
     if found.change is None or found.beneath is not None:
         run.count(EXCHANGED)
     return found

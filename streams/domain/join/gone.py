@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import orjson
 
 from connector.contract import Position, TableRole
-from streams.domain.join.entries import FORM, SEPARATOR, WITH_CLAIM, WITHOUT_TRAIL
+from streams.domain.join.entries import FORM, SEPARATOR, WITH_CLAIM, WITH_INSTITUTION, WITHOUT_TRAIL
 from streams.domain.records import SourceRows
 from streams.domain.roles import REPORTED
 from streams.domain.trail import Trail
@@ -99,7 +99,7 @@ def is_gone(key: bytes) -> bool:
 def dump_gone(gone: Gone) -> bytes:
     """The state value."""
     *members, trail = gone
-    form = WITHOUT_TRAIL if trail is None else FORM if trail.institution else WITH_CLAIM
+    form = WITHOUT_TRAIL if trail is None else WITH_INSTITUTION if trail.institution else WITH_CLAIM
     document = orjson.dumps([form, *members, *(() if trail is None else (trail.members(),))])
     return b"w%013d-%b" % (gone.deadline, document) if gone.deadline else b"r" + document
 

@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 import orjson
 
 from streams.domain.changes import Incoming
-from streams.domain.join.entries import FORM, SEPARATOR, WITH_TRAIL
+from streams.domain.join.entries import FORM, SEPARATOR, WITH_INSTITUTION, WITH_TRAIL
 from streams.domain.join.parts import MOVED_FROM
 from streams.domain.join.passing import Passing
 from streams.domain.join.view import StateView
@@ -140,7 +140,7 @@ class Moving:
 
     def _document(self, where: tuple[str, int], leave: Leave) -> bytes:
         if leave.trail.institution or leave.holds or self._is_of_itself(where, leave):
-            return orjson.dumps([FORM, *leave.trail, leave.holds])
+            return orjson.dumps([WITH_INSTITUTION, *leave.trail, leave.holds])
         return orjson.dumps([WITH_TRAIL, *leave.trail.members()])
 
     def _open_leaves(self) -> dict[tuple[str, int], Leave]:
@@ -175,4 +175,4 @@ def load_leave(value: bytes) -> Leave:
     if form > FORM:
         raise Newer(f"an open leave in visit.state (form {form}; this version knows {FORM})")
     trail = Trail(*members[:4])
-    return Leave(trail, members[4] if form == FORM else "")
+    return Leave(trail, members[4] if form >= WITH_INSTITUTION else "")

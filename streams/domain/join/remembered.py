@@ -4,6 +4,7 @@ from typing import Final
 
 from streams.domain.join.entries import load
 from streams.domain.join.stored import StoredRow
+from streams.domain.join.view import StateView
 
 _MOST_BYTES: Final = 24 << 20
 _OF_A_ROW: Final = 1_000
@@ -28,6 +29,11 @@ class Recall:
         row = load(key, value)
         self.keep(key, value, row)
         return row
+
+    def committed(self, view: StateView, where: bytes) -> StoredRow | None:
+        """The row of a state key as a fold sees it that has changed nothing."""
+        value = view.get(where)
+        return None if value is None else self.load(where, value)
 
     def keep(self, key: bytes, value: bytes, row: StoredRow) -> None:
         """Remember that `value` holds this row."""

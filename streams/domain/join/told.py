@@ -13,8 +13,6 @@ from streams.domain.records import DeadLetter, Header
 
 TOLD: Final = "told"
 """Outcome: a row has a letter."""
-OF_FIELD: Final = "warned of: "
-"""Begins the outcome that tells of a warning its rule and its field."""
 
 
 class Told:

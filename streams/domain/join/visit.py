@@ -7,6 +7,7 @@ from typing import Final
 import orjson
 
 from connector.contract import TableRole
+from streams.domain.join.claims import claimed_as
 from streams.domain.join.emptied import emptied_tables, without_content
 from streams.domain.join.entries import dump, key_of
 from streams.domain.join.gone import HELD, Gone, dump_gone, gone_group, gone_key, load_gone
@@ -14,6 +15,7 @@ from streams.domain.join.ledger import Ledger, head_of
 from streams.domain.join.parts import Part
 from streams.domain.join.remembered import Recall
 from streams.domain.join.stored import Item, StoredRow, arrival
+from streams.domain.join.tallying import Moved, tally
 from streams.domain.join.view import StateView
 from streams.domain.normalise.record import CompiledMapping
 
@@ -36,12 +38,12 @@ class Visit:
         "_ledger",
         "_new_heads",
         "_recall",
-        "_view",
         "changed",
         "changed_gone",
         "key",
         "mapping",
         "uncounted",
+        "view",
     )
 
     def __init__(self, key: bytes, mapping: CompiledMapping, view: StateView, recall: Recall) -> None:
@@ -52,7 +54,7 @@ class Visit:
         """Records that went in this fold, and those that are backed again (None)."""
         self.uncounted: set[bytes] = set()
         """Lines that this fold changed and that are not in the sums yet as they are now (`streams.domain.join.charging`)."""
-        self._view = view
+        self.view = view
         self._recall = recall
         self._keys: dict[tuple[str, tuple[str, ...]], bytes] = {}
         self._groups: dict[TableRole, Mapping[bytes, bytes]] = {}
@@ -81,7 +83,7 @@ class Visit:
         where = self._keys.get((table, key)) or self._place(role, table, key)
         if where in self.changed:
             return self.changed[where]
-        value = self._view.get(where)
+        value = self.view.get(where)
         row = self._found[where] = None if value is None else self._recall.load(where, value)
         return without_content(row) if row is not None and self._emptied and self._is_emptied(row) else row
 
@@ -90,7 +92,7 @@ class Visit:
         can be one record. emptied: instead, those whose table was emptied and that are not put right yet.
         """
         found = []
-        places = {*self._view.claims(self.key, role, orjson.dumps(record)), *(self._claims or {}).get(record, ())}
+        places = {*self.view.claims(self.key, role, orjson.dumps(record)), *(self._claims or {}).get(record, ())}
         for where in places:
             row = self.at(where)
             if row is None or row.reported_as != record or row.role is not role or row.deleted:
@@ -115,19 +117,19 @@ class Visit:
 
     def beside(self, key: bytes) -> bytes | None:
         """A state entry of the visit that is of no row."""
-        return self._view.get(key)
+        return self.view.get(key)
 
     def gone(self, role: TableRole, record: str) -> Gone | None:
         """A record that was reported and that no row backs any more. record: `institution/key`."""
         key = gone_key(self.key, role, record)
         if key in self.changed_gone:
             return self.changed_gone[key]
-        value = self._view.get(key)
+        value = self.view.get(key)
         return None if value is None else load_gone(value)
 
     def all_gone(self, saying: Sequence[bytes] = ()) -> list[Gone]:
         """All records of the visit that were reported and that no row backs any more. saying: what their entries must hold."""
-        known = self._view.entries_beside(gone_group(self.key)).items()
+        known = self.view.entries_beside(gone_group(self.key)).items()
         found = [(key, value) for key, value in known if all(one in value for one in saying)] if saying else known
         before = [load_gone(value) for key, value in found if key not in self.changed_gone]
         return [*before, *(gone for gone in self.changed_gone.values() if gone is not None)]
@@ -162,20 +164,20 @@ class Visit:
 
     def lines_under(self, settlement: str) -> list[StoredRow]:
         """The existing fee lines that may name this settlement, in the order in which they came."""
-        places = {*self._view.lines_under(self.key, settlement), *(key for key, row in self.changed.items() if row.role is _FEE)}
+        places = {*self.view.lines_under(self.key, settlement), *(key for key, row in self.changed.items() if row.role is _FEE)}
         rows = [row for where in places if (row := self.at(where)) is not None and not row.deleted and self.knows(row)]
         return sorted(rows, key=arrival)
 
     @property
     def holds_refunds(self) -> bool:
         """Whether any refund line waits, or waited in vain, for the line that it takes back."""
-        return self._view.holds_refunds(self.key) or any(map(_is_held, self.changed.values()))
+        return self.view.holds_refunds(self.key) or any(map(_is_held, self.changed.values()))
 
     def waiting_refunds(self, items: Collection[Item] | None = None) -> list[StoredRow]:
         """The refund lines that wait, or waited in vain, for the line that they take back. items: of these, or of what their
         entries do not say, and those that this fold changed.
         """
-        places = {*self._view.refunds(self.key, items), *self.changed}
+        places = {*self.view.refunds(self.key, items), *self.changed}
         rows = [row for where in places if (row := self.at(where)) is not None and _is_held(row) and self.stands(row)]
         return sorted(rows, key=arrival)
 
@@ -186,9 +188,9 @@ class Visit:
             # Not by methods of this visit: what refers to itself in a circle stays until the collector looks for it.
             self._ledger = Ledger(
                 head_of(self.key, self.mapping.source),
-                self._view,
-                committed=partial(_committed, self._view, self._recall),
-                claimants=partial(_claimed_as, self._view, self.key, {} if self._claims is None else self._claims),
+                self.view,
+                committed=partial(self._recall.committed, self.view),
+                claimants=partial(claimed_as, self.view, self.key, {} if self._claims is None else self._claims),
                 tables=(name for name in self.mapping.colliding if self.mapping.tables[name].role is _FEE),
             )
         return self._ledger
@@ -196,12 +198,12 @@ class Visit:
     @property
     def has_ledger(self) -> bool:
         """Whether there are sums, or were under another mapping."""
-        return self._ledger is not None or self._view.get(head_of(self.key, self.mapping.source)) is not None
+        return self._ledger is not None or self.view.get(head_of(self.key, self.mapping.source)) is not None
 
     @property
     def lines_known(self) -> int | None:
         """How many lines it has, about; None where only looking at each would tell."""
-        return self._view.lines_known(self.key)
+        return self.view.lines_known(self.key)
 
     @property
     def is_emptied(self) -> bool:
@@ -225,13 +227,17 @@ class Visit:
 
     def at(self, where: bytes) -> StoredRow | None:
         """The row of this state key, deleted or not, whatever was done to its table."""
-        return self.changed.get(where) or _committed(self._view, self._recall, where)
+        return self.changed.get(where) or self.before(where)
+
+    def before(self, where: bytes) -> StoredRow | None:
+        """The same before the fold."""
+        return self._recall.committed(self.view, where)
 
     def _entries(self, role: TableRole) -> Mapping[bytes, bytes]:
         """The state entries of one role, which do not change while one event is folded."""
         entries = self._groups.get(role)
         if entries is None:
-            entries = self._groups[role] = self._view.of_role(self.key, role)
+            entries = self._groups[role] = self.view.of_role(self.key, role)
         return entries
 
     def _place(self, role: TableRole, table: str, key: tuple[str, ...]) -> bytes:
@@ -253,7 +259,7 @@ class Visit:
 
     def _present_heads(self) -> Sequence[StoredRow]:
         # Going through `rows` for the one that there is as a rule would double the cost of a line that waits.
-        entries = self._view.of_role(self.key, _VISIT)
+        entries = self.view.of_role(self.key, _VISIT)
         if not self._new_heads and len(entries) == 1:
             ((key, value),) = entries.items()
             row = self._recall.load(key, value)
@@ -266,33 +272,28 @@ class Visit:
             return () if row.deleted or not self.knows(row) else (row,)
         return ()
 
-    def entries(self) -> Mapping[bytes, bytes | None]:
-        """The state entries that the fold changed; most rows that are built again come out unchanged and are left out. Rows are
-        compared and not their bytes: an entry of an earlier form stays as it is until its row changes.
+    def entries(self, *, at: int) -> Mapping[bytes, bytes | None]:
+        """The state entries that the fold changed at a moment (ms); most rows that are built again come out unchanged and are left
+        out. Rows are compared and not their bytes: an entry of an earlier form stays as it is until its row changes.
         """
         found, recall = self._found, self._recall
         entries: dict[bytes, bytes | None] = {}
+        moved: list[Moved] = []
         for key, row in self.changed.items():
-            if row != (found[key] if key in found else _committed(self._view, recall, key)):
+            before = found[key] if key in found else self.before(key)
+            if row != before:
                 entries[key] = value = dump(row)
                 recall.keep(key, value, row)
+                if row.role is not _VISIT:
+                    moved.append((key, before, row))
+        if moved:
+            tally(self, moved, entries, at=at)
         for key, gone in self.changed_gone.items():
-            if gone is not None or self._view.get(key) is not None:
+            if gone is not None or self.view.get(key) is not None:
                 entries[key] = None if gone is None else dump_gone(gone)
         if self._ledger is not None:
             entries.update(self._ledger.entries())
         return entries
-
-
-def _committed(view: StateView, recall: Recall, where: bytes) -> StoredRow | None:
-    """The row of this state key before the fold."""
-    value = view.get(where)
-    return None if value is None else recall.load(where, value)
-
-
-def _claimed_as(view: StateView, visit_key: bytes, claims: Mapping[str, set[bytes]], record: str) -> set[bytes]:
-    """The state keys of fee lines that are reported as this record, or claim it, perhaps with others that did."""
-    return {*view.claims(visit_key, _FEE, orjson.dumps(record)), *claims.get(record, ())}
 
 
 def _is_held(row: StoredRow) -> bool:

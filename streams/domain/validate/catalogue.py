@@ -2,7 +2,7 @@
 
 from typing import Final, NamedTuple
 
-from streams.domain.validate.judge import OPEN_CODES, PARENTS, REFUNDS, RULES, TEXTS, UNIQUE_LINES
+from streams.domain.validate.judge import OPEN_CODES, PARENTS, REFUNDS, RULES, SUMS, TEXTS, UNIQUE_LINES
 from streams.domain.violations import Level
 from streams.spec.fields import ServiceCode
 
@@ -28,6 +28,15 @@ class Described(NamedTuple):
 
 _ALL: Final = tuple(ServiceCode)
 _OTHERS: Final = (
+    Described(
+        SUMS,
+        (ServiceCode.SETTLEMENT,),
+        Level.WARN,
+        "guide 122",
+        "the lines of a settlement add up to its amount, to the cent (it can only warn)",
+        "结算下各明细金额之和等于医疗费总额，精确到分（只作警告）",
+        ("lines_within_s",),
+    ),
     Described(
         REFUNDS,
         (ServiceCode.FEE,),

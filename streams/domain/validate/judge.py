@@ -23,13 +23,16 @@ TEXTS: Final = "TEXT"
 REFUNDS: Final = "R9"
 """Refund lines follow the lines that they take back: decided in the join, over the lines of a visit."""
 
+SUMS: Final = "R2"
+"""The lines of a settlement add up to what it says: decided in the join, over the lines of a settlement."""
+
 UNIQUE_LINES: Final = "R12"
 """BKKP_SN is unique per institution: decided when a mapping is checked."""
 
 PARENTS: Final = "R24"
 """What belongs to a refused visit or settlement does not go without it: decided in the join."""
 
-RULE_IDS: Final = frozenset({rule.id for rule in RULES} | {OPEN_CODES, TEXTS, REFUNDS, UNIQUE_LINES, PARENTS})
+RULE_IDS: Final = frozenset({rule.id for rule in RULES} | {OPEN_CODES, TEXTS, REFUNDS, SUMS, UNIQUE_LINES, PARENTS})
 
 _FIELDS: Final = {service.code: {field.name: field for field in service.fields} for service in SERVICES.values()}
 

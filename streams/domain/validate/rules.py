@@ -1,7 +1,7 @@
 """The data-quality rules: a table of functions with id, level and clause, each deciding on one record and the rows behind it.
 
-Rules that need several records are not here: R9 and R24 are decided in the join (`refunds`, `parents`), R12 when a mapping is
-checked. R2, R17, R18 and R25 are not built: they would warn of rare cases, and need a memory of several records too.
+Rules that need several records are not here: R2, R9 and R24 are decided in the join (`tallying`, `refunds`, `parents`), R12 when a
+mapping is checked. R17, R18 and R25 are not built: they would warn of rare cases, and need a memory across visits.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,6 +25,8 @@ class RuleOptions:
     """R1: decimals that the price is rounded to before it is multiplied; None: as it is."""
     fund_includes_account: bool = False
     """R5: FUND_PAY_SUMAMT contains ACCT_PAY."""
+    lines_within_s: int = 60
+    """R2: so long a settlement's amount may differ from its lines' before that is counted: lines and settlements arrive apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

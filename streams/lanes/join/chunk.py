@@ -2,19 +2,38 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Final
 
 from streams.domain.closings import Closed
 from streams.domain.join.charging import SUMMED
 from streams.domain.join.claiming import CLAIMED
-from streams.domain.join.entries import FORM, WITH_BENEATH, WITH_CHARGE, WITH_CLAIM, WITH_LETTER, WITHOUT_TRAIL
+from streams.domain.join.entries import (
+    WITH_BENEATH,
+    WITH_CHARGE,
+    WITH_CLAIM,
+    WITH_INSTITUTION,
+    WITH_LETTER,
+    WITH_TALLY,
+    WITHOUT_TRAIL,
+)
 from streams.domain.join.fold import EXCHANGED
 from streams.domain.join.moving import BECAME, WAITS, WENT, Passed
 from streams.domain.join.rebuilding import LATER
 from streams.domain.join.results import Folded
+from streams.domain.join.tallies import is_tally
 from streams.domain.join.told import TOLD
 from streams.domain.ready import Emission
 from streams.domain.records import DeadLetter
 from streams.lanes.join.overlay import Overlay
+
+_FORMS: Final = (
+    (WITH_INSTITUTION, (WAITS, WENT, BECAME)),
+    (WITH_CHARGE, (SUMMED, LATER)),
+    (WITH_LETTER, (TOLD,)),
+    (WITH_CLAIM, (CLAIMED,)),
+    (WITH_BENEATH, (EXCHANGED,)),
+)
+"""Which outcomes write entries of which form, the latest first."""
 
 
 @dataclass(slots=True)
@@ -55,14 +74,7 @@ class Chunk:
     @property
     def form(self) -> int:
         """The latest form of the entries that it wrote."""
-        if self.counts[WAITS] or self.counts[WENT] or self.counts[BECAME]:
-            return FORM
-        if self.counts[SUMMED] or self.counts[LATER]:
-            return WITH_CHARGE
-        if self.counts[TOLD]:
-            return WITH_LETTER
-        if self.counts[CLAIMED]:
-            return WITH_CLAIM
-        if self.counts[EXCHANGED]:
-            return WITH_BENEATH
-        return WITHOUT_TRAIL
+        if any(map(is_tally, self.overlay.changed)):
+            return WITH_TALLY
+        counts = self.counts
+        return next((form for form, outcomes in _FORMS if any(counts[one] for one in outcomes)), WITHOUT_TRAIL)

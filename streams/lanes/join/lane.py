@@ -18,10 +18,10 @@ from streams.domain.join.rebuilding import LATER
 from streams.domain.join.recalls import RECALLED
 from streams.domain.join.renewing import IN_FORCE
 from streams.domain.join.results import Folded
-from streams.domain.join.told import OF_FIELD
 from streams.domain.join.view import StateView
 from streams.domain.ready import Emission, encode
 from streams.domain.records import DeadLetter, Lookups
+from streams.domain.violations import OF_FIELD
 from streams.errors import Fatal
 from streams.lanes.buffer import Buffer, Flow
 from streams.lanes.context import LaneContext

@@ -83,7 +83,8 @@ def test_every_member_of_an_audit_entry_has_its_line():
 def test_every_member_of_a_state_entry_has_its_line():
     """The first form too: sites have entries of it for as long as a row does not change."""
     told = re.findall(r"^\| (\d+) \| (.*) \|$", PAGE, re.MULTILINE)
-    last = re.sub(r"[`*]", "", dict(told)[f"{entries.FORM}"]).split(", ")
+    last = re.sub(r"[`*]", "", dict(told)[f"{entries.WITH_INSTITUTION}"]).split(", ")
+    assert f"Key: visit key, `u` and source, joined by 0x1f. Value: `r`, `{entries.FORM}`" in PAGE
     assert {*last[1:], "role", "source", "table", "key"} == {*entries.StoredRow._fields}
     assert len(fields(marks.JoinMark)) == len(marks._JOIN)
 

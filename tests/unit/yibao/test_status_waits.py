@@ -75,7 +75,7 @@ def test_what_waits_for_its_parts_is_counted_of_the_join_and_of_each_institution
 def test_what_waits_for_its_parts_stands_on_the_screen_and_in_the_document():
     """By source, institution and part, what waits longest first; and that not all was counted is said."""
     about = {"site": "s", "now_ms": NOW, "zone": "UTC"}
-    parts = replace(WAITING, unknown="9 of 80 messages were read")
+    parts = replace(WAITING, unknown="9 of 80 messages were read", differing={"his": 4})
     lines = lines_of(asked(marks(), parts=parts), LIMITS)
     screen = look_of(lines, parts=parts, **about).screen
     assert screen.splitlines()[0].endswith("nothing needs a person; 50 rows lack parts")
@@ -86,7 +86,9 @@ def test_what_waits_for_its_parts_stands_on_the_screen_and_in_the_document():
     ]
     assert "not counted to the end: 9 of 80 messages were read" in " ".join(screen.split())
     assert all(len(line) <= 80 for line in screen.splitlines())
+    assert "R2: settlements whose lines add up to something else than they say: 4 of his" in " ".join(screen.split())
     found = json.loads(json.dumps(document(lines, parts=parts, **about)))["parts_waiting"]
+    assert {"his": 4} == found["settlements_that_differ"]
     assert (50, "9 of 80 messages were read") == (found["rows"], found["unknown"])
     assert [(H1, "settlement", 40, 2), (None, "visit", 3, 0), (H2, "lookup item", 7, 0)] == [
         (one["institution"], one["waits_for"], one["rows"], one["told"]) for one in found["of"]

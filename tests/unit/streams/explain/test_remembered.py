@@ -10,9 +10,12 @@ from connector.contract import TableRole
 from streams.domain.join.entries import dump, key_of, load, reported_as_in, visit_key_of
 from streams.domain.join.parts import MOVED_FROM, Part
 from streams.domain.join.stored import StoredRow
+from streams.domain.join.tallies import TOLD, Tally, head_of
+from streams.domain.join.tallies import dump as dump_tally
+from streams.domain.join.tallies import key_of as tally_key
 from streams.domain.ready import encode
 from streams.explain.places import READY, Place, places
-from streams.explain.remembered import Institutions, called, of_visit, state_shape
+from streams.explain.remembered import Institutions, called, differing, of_visit, state_shape
 from streams.indexes.shape import BOOKKEEPING
 from tests.unit.streams.explain.in_memory import STATE, index_of
 from tests.unit.streams.lanes.lane_rig import emission
@@ -141,3 +144,15 @@ def test_what_a_row_was_reported_as_is_told_from_its_end_as_from_the_whole(recor
     """The fast way must never say something else."""
     one = said(row(reported_as=record, letter=letter))
     assert record == reported_as_in(one.key, one.value) == load(one.key, one.value).reported_as
+
+
+def test_settlements_whose_lines_do_not_add_up_are_counted_while_they_do_not(index):
+    """Rule R2: in `status`. Of those that differ for a moment nothing is said, and they are no rows of their visit."""
+    key, head = tally_key(head_of(b"V1", "his"), "S1"), head_of(b"V1", "his")
+    differs = Tally(lines_cents=1, lines=1, stated_cents=2, settlements=1)
+    take(index, said(row()), Said(head, b'r[11,"1 his"]', 1), Said(key, dump_tally(differs._replace(deadline=SINCE)), 2))
+    assert {} == differing(index)
+    take(index, Said(key, dump_tally(differs._replace(deadline=TOLD)), 3))
+    assert ({"his": 1}, 1) == (differing(index), len(of_visit(index, b"V1")))
+    take(index, Said(key, dump_tally(differs._replace(stated_cents=1)), 4))
+    assert {} == differing(index)

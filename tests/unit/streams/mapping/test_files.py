@@ -129,6 +129,7 @@ def test_a_mistake_in_a_mapping_is_told_with_its_line(problems, old, new, messag
         ("sslmode: disable", "sslmode: maybe", "sources.his.sslmode: must be one of disable, require, verify-ca, verify-full"),
         ("mapping: mapping.yaml", "mapping: mapings.yaml", "mapings.yaml: cannot be read: No such file or directory"),
         ("site: contract", "site: contract\nrules: {R111: off}", "rules.R111: is no rule (did you mean `R1`?)"),
+        ("site: contract", "site: contract\nrules: {R2: refuse}", "rules.R2: can only warn"),
         ("site: contract", "site: contract\nrules: {R1: of}", "rules.R1: must be one of off, warn, refuse (did you mean `off`?)"),
         ("site: contract", "site: contract\ntimezone: Asia/Shangrao", "timezone: `Asia/Shangrao` is no time zone"),
         ("site: contract", "site: contract\nsite: other", "site: stands here for the second time"),

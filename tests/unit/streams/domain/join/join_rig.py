@@ -17,6 +17,7 @@ from streams.domain.join.moving import NOT_KNOWN, Passed
 from streams.domain.join.passing import Joined, Passing
 from streams.domain.join.rebuilding import is_left
 from streams.domain.join.stored import StoredRow
+from streams.domain.join.tallies import is_tally
 from streams.domain.ready import closes
 from streams.domain.records import DeadLetter
 from streams.domain.series import FROM, NUMBER
@@ -180,7 +181,8 @@ class Join(LookedThrough):
 
     def due(self, at, lookups):
         del lookups  # the fold looks
-        tried = {visit: {key: each[key] for key in each if is_row(key) or is_left(key)} for visit, each in self.entries.items()}
+        of = (is_row, is_left, is_tally)
+        tried = {visit: {key: each[key] for key in each if any(one(key) for one in of)} for visit, each in self.entries.items()}
         return waiting_rows(tried, at)
 
     def moved(self):

@@ -278,5 +278,5 @@ def test_sums_of_a_later_form_are_refused():
     total = dump_total(load_total(b'r[9,"5.00",1,0,1]'))
     assert total == b'r[9,"5.00",1,0,1]'
     with pytest.raises(Newer, match="sums of a visit"):
-        load_total(total.replace(b"[9,", b"[11,"))
+        load_total(total.replace(b"[9,", b"[12,"))
     assert is_sum(SEPARATOR.join((b"V1", b"t", b"his")))

@@ -128,7 +128,7 @@ def test_what_an_earlier_version_did_not_remember_is_empty_and_not_the_ticks():
     """A wrong offset is worse than none: a replay would read another row's message and call the matter closed."""
     join = Join()
     join.change("h.settle")
-    ((key, value),) = join.entries[b"V1"].items()
+    ((key, value),) = join.visit(b"V1").items()
     row = load(key, value)
     join.entries[b"V1"][key] = dump(row._replace(offset=None))
     join.tick(after_ms=LIMITS.wait_ms)

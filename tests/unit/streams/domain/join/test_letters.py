@@ -4,8 +4,7 @@ import orjson
 import pytest
 
 from streams.deadletter.record import letter_id, safe_message
-from streams.domain.join.told import OF_FIELD
-from streams.domain.violations import DeadClass
+from streams.domain.violations import OF_FIELD, DeadClass
 from tests.unit.streams.domain.join.join_rig import CHARGE, HOSPITAL, LIMITS, PATIENT, START_MS, VISIT, Join, envelope, whole
 
 

@@ -152,4 +152,4 @@ def test_what_is_left_is_written_and_read_and_refused_of_a_later_form():
     assert one == load_left(dump(one))
     assert is_left(key_of(b"V1", "his"))
     with pytest.raises(Newer, match="to be built"):
-        load_left(dump(one).replace(b"[9,", b"[11,"))
+        load_left(dump(one).replace(b"[9,", b"[12,"))

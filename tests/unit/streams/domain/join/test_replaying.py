@@ -11,7 +11,6 @@ from streams.domain.join.entries import load
 from streams.domain.join.replaying import GONE, RESENT, STALE, UNKNOWN
 from streams.domain.ready import REPORTED, encode
 from streams.domain.replay import FIRST_FAILED_AT, REPLAY_COUNT, REPLAY_ID, Replay, replay_value
-from tests.unit.streams.domain.join import join_rig
 from tests.unit.streams.domain.join.join_rig import LIMITS, PATIENT, START_MS, Join, whole
 from tests.unit.streams.domain.join.test_laws import arrivals
 
@@ -230,7 +229,7 @@ def test_what_was_sent_once_more_is_kept_in_an_entry_of_its_own():
     """To the last byte: another version must not send it again."""
     join = whole(Join())
     resend(join, "h.settle")
-    (key, value) = next((key, value) for key, value in join.entries[b"V1"].items() if not join_rig.is_row(key))
+    (key, value) = next((key, value) for key, value in join.entries[b"V1"].items() if replaying.is_resent(key))
     assert b"V1\x1fy\x1fs\x1fhis\x1fh.settle\x1fS1" == key
     resent = join.ready[-1]
     assert b'r[2,"%b",1,"%b"]' % (resent.record.content_hash.encode(), resent.position.encode()) == value

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import orjson
 
 from streams.domain.changes import ARRIVED
-from streams.domain.join.entries import FORM, WITHOUT_TRAIL
+from streams.domain.join.entries import FORM, WITH_TALLY
 from streams.domain.join.moving import NOT_KNOWN
 from streams.domain.series import FROM, NUMBER
 from streams.domain.ticks import tick_value
@@ -71,7 +71,7 @@ async def test_rows_wait_over_take_overs_and_go_when_the_lanes_have_passed():
     for table, row in (("h.visit", VISIT), ("h.settle", SETTLE)):
         moved.comes(envelope(table, "c", row, at=moved.number + 1))
     mark, ready, waits, _ = await moved.works()
-    assert (WITHOUT_TRAIL, {}, ["V1", "S1"], False) == (mark.state, mark.left, ready, waits)
+    assert (WITH_TALLY, {}, ["V1", "S1"], False) == (mark.state, mark.left, ready, waits)
 
     for line in ("C1", "C2"):
         moved.comes(envelope("h.charge", "u", CHARGE | {"charge_id": line}, at=10), (ARRIVED, b"1:7"))
