@@ -30,7 +30,6 @@ from streams.domain.violations import outcomes_of
 
 _MOVED: Final = Part.MOVED.value
 _PARENT_REFUSED: Final = Part.PARENT_REFUSED.value
-_VISIT: Final = TableRole.VISIT
 _FEE: Final = TableRole.FEE
 
 
@@ -153,7 +152,7 @@ class Building:
         """Build the record of one row: emit it, refuse it, or let it wait."""
         mapping = visit.mapping
         institution = mapping.institution(row.role, row.columns)
-        if row.role is _VISIT and institution is not None and not mapping.visit_required(institution):
+        if row.role is TableRole.VISIT and institution is not None and not mapping.visit_required(institution):
             self.count("not_reported")
             return
         before, counts = row, counting.verdict(self, visit, row) if mapping.by_lookup else True
