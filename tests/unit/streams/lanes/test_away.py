@@ -5,7 +5,7 @@ import struct
 from contextlib import asynccontextmanager, suppress
 
 import pytest
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from streams.errors import Unreachable
 from streams.lanes import kafka_broker
@@ -96,6 +96,13 @@ async def test_a_first_start_that_meets_it_cannot_reach_the_brokers():
         broker = broker_settings(bootstrap_servers=address)
         with pytest.raises(Unreachable, match=address):
             await topics_there(broker, partitioned=["visit.changes"], also=[], partitions=1, patient=False)
+
+
+def test_a_client_that_asked_until_its_time_was_over_met_brokers_that_hang():
+    """It was `the lane of … met KafkaTimeoutError` with exit code 70: seen as `Failed to get offsets by times in 40000 ms`."""
+    fatal = away(KafkaTimeoutError("Failed to get offsets by times in 40000 ms"), servers="here:9092", who="a lane")
+    assert fatal is not None
+    assert (3, True) == (fatal.exit_code, "met KafkaTimeoutError" in f"{fatal}")
 
 
 def test_an_error_of_ours_stays_one():
