@@ -88,7 +88,7 @@ images-context: setup ## gather in build/images what the images are built from: 
 images: setup ## build the images without a Docker engine, as root (docs/images.md)
 	@$(VENV)/python deploy/images.py build
 
-images-proof: setup ## build the images, look at them, and run the whole flow from them by runc, as root (some minutes; IMAGES_ARGS=--built)
+images-proof: setup ## build the images, look at them, and run the whole flow from them by runc, as root (some minutes; IMAGES_ARGS=--built, --pods)
 	@$(VENV)/python -m tests.images $(IMAGES_ARGS)
 
 bundle: setup ## pack dist/yibao-cdc-….tar for a site without a network: images, chart, wheels, jars, SBOM, checksums

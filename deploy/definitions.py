@@ -4,16 +4,21 @@ Prometheus operator, KEDA and the External Secrets Operator publish theirs in Go
 external-secrets), Strimzi in jars (deploy/cluster/strimzi, by sha256).
 """
 
+import copy
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+import yaml
 
 from deploy.debian import provide
 from deploy.go import LOGS, PINS, build, cache, key_of, run_in
 from deploy.jars import verify
 from deploy.steps import ROOT, run, timed, write_whole
 from sandbox.java import find_java
+from streams.errors import Misconfigured
 
 _EXTERNAL: Final = "github.com/external-secrets/external-secrets/apis/externalsecrets"
 GO: Final = {
@@ -27,6 +32,10 @@ JAVA: Final = {
     "io.strimzi.api.kafka.model.connector.KafkaConnector": "kafkaconnectors",
 }
 """Strimzi's classes, and what the files are called."""
+_WITH_SPEC: Final = "v1"
+"""The version of Strimzi's resources in which `spec` may not be missing: its types say so by an annotation (RequiredInVersions
+"v1+") that its generator, older than it, does not read. No other part of these resources carries that annotation.
+"""
 _GENERATOR: Final = "sigs.k8s.io/controller-tools/cmd/controller-gen"
 
 
@@ -62,4 +71,17 @@ def _strimzi(folder: Path) -> None:
     files = [f"{name}={folder / file}.yaml" for name, file in JAVA.items()]
     java: list[str | Path] = [find_java(), "-XX:-UsePerfData", "-cp", f"{jars / 'lib'}/*", "io.strimzi.crdgenerator.CrdGenerator"]
     run("Strimzi's definitions", [*java, "--yaml", *files], log=log, mend=mend)
+    for file in JAVA.values():
+        path = folder / f"{file}.yaml"
+        path.write_text(yaml.safe_dump(with_spec(yaml.safe_load(path.read_text("utf-8")))), "utf-8")
     shutil.rmtree(jars)
+
+
+def with_spec(definition: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A definition of Strimzi's whose version 1 demands `spec`. Raises Misconfigured where it has no such version."""
+    changed = copy.deepcopy(dict(definition))
+    schemas = [one["schema"]["openAPIV3Schema"] for one in changed["spec"]["versions"] if one["name"] == _WITH_SPEC]
+    if not schemas:
+        raise Misconfigured(f"Strimzi's types define no {changed['metadata']['name']}/{_WITH_SPEC}: look at deploy/cluster/strimzi")
+    schemas[0]["required"] = ["spec"]
+    return changed

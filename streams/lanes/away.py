@@ -9,6 +9,7 @@ from typing import Final
 from aiokafka.errors import (
     GroupCoordinatorNotAvailableError,
     KafkaConnectionError,
+    KafkaTimeoutError,
     NoBrokersAvailable,
     NodeNotReadyError,
     RequestTimedOutError,
@@ -23,6 +24,7 @@ from streams.topics.access import is_inside_a_client
 _AWAY: Final = (
     GroupCoordinatorNotAvailableError,
     KafkaConnectionError,
+    KafkaTimeoutError,  # a client that asked, or sent, until its time was over
     NoBrokersAvailable,
     NodeNotReadyError,
     RequestTimedOutError,

@@ -11,7 +11,14 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.codec import lz4_encode
-from aiokafka.errors import InvalidTransactionTimeout, KafkaConnectionError, KafkaError, NoBrokersAvailable, NodeNotReadyError
+from aiokafka.errors import (
+    InvalidTransactionTimeout,
+    KafkaConnectionError,
+    KafkaError,
+    NoBrokersAvailable,
+    NodeNotReadyError,
+    RequestTimedOutError,
+)
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.structs import OffsetAndMetadata
 from aiokafka.structs import TopicPartition as KafkaPartition
@@ -176,8 +183,10 @@ class KafkaBroker:
                     return ids_in(await client.send(node, IdsOf(topics)))
             except NotImplementedError:  # an old broker
                 return {}
-            except (KafkaError, TimeoutError) as exc:  # one that is away, or hangs: another one knows as much
+            except KafkaError as exc:  # one that is away: another one knows as much
                 failed = exc
+            except TimeoutError:  # one that hangs
+                failed = RequestTimedOutError(f"broker {node}")
         client.force_metadata_update()
         raise failed
 

@@ -90,6 +90,16 @@ def test_replay_is_a_template_that_never_starts_by_itself():
         assert [["replay", "plan"], ["replay", "run"]][: 2 if topology == "removed" else 1] == verbs
 
 
+def test_a_plan_of_replay_says_why_also_where_it_only_looks():
+    """A plan without a reason is refused: the job that the notes tell to make would end with 2 where no value is changed."""
+    for topology in ("default", "removed"):
+        (cron,) = of_kind(topology, "CronJob")
+        pod = cron["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+        plan = [*pod.get("initContainers", []), *pod["containers"]][0]["args"]
+        assert plan[plan.index("--why") + 1].strip()
+        assert plan.index("--why") < plan.index("--")
+
+
 def test_the_job_has_another_name_whenever_it_does_something_else():
     """A Job's template cannot be changed: with one name the upgrade would fail, and without a new one nothing would be applied."""
     names = {

@@ -97,6 +97,10 @@ def _fields(ground: Ground) -> int:
         ("monitored", "PrometheusRule", lambda spec: spec["groups"][0]["rules"][0].update({"for": "5x"})),
         ("autoscaled", "ScaledObject", lambda spec: spec.update(minReplicas=2)),
         ("autoscaled", "ScaledObject", lambda spec: spec.update(triggers=None)),
+        ("strimzi", "KafkaTopic", lambda spec: spec.update(partition=12)),
+        ("strimzi", "KafkaTopic", lambda spec: spec.update(replicas=0)),
+        ("strimzi", "KafkaConnector", lambda spec: spec.update(tasksMax="1")),
+        ("strimzi", "KafkaConnector", lambda spec: spec.update(pause=True)),  # until version v1beta2
     )
     plurals = {kind: path.rpartition("/")[2] for kind, path in ground.kinds}
     for topology, kind, slip in slips:

@@ -1,5 +1,6 @@
 """deploy/compose.yaml by runc: the services as they stand there, in the order in which they wait for each other."""
 
+import json
 import os
 import re
 import signal
@@ -11,6 +12,7 @@ from typing import Any, Final
 import yaml
 
 from deploy.images import VERSION
+from sandbox.stack.ports import LOOPBACK
 from sandbox.stack.service import CHECKOUT
 from tests.images.container import UID, Container, Mount, Root
 from tests.images.failed import Failed
@@ -22,9 +24,11 @@ _SLOW: Final = 6
 """A busy machine is given this many times the patience of the file."""
 
 
-def services(variables: Mapping[str, str]) -> Mapping[str, Mapping[str, Any]]:
-    """What the file says, with its variables replaced."""
-    return dict(yaml.safe_load(with_variables(COMPOSE.read_text("utf-8"), variables))["services"])
+def services(variables: Mapping[str, str], address: str = LOOPBACK) -> Mapping[str, Mapping[str, Any]]:
+    """What the file says, with its variables replaced. address: where broker and Connect speak; usually the loopback address."""
+    said = yaml.safe_load(with_variables(COMPOSE.read_text("utf-8"), variables))["services"]
+    moved = {name: json.loads(json.dumps(one).replace(LOOPBACK, address)) for name, one in said.items()}
+    return {name: moved[name] if one["image"].startswith("yibao-cdc-connect:") else one for name, one in said.items()}
 
 
 def with_variables(text: str, variables: Mapping[str, str]) -> str:
@@ -39,7 +43,9 @@ def with_variables(text: str, variables: Mapping[str, str]) -> str:
 
 
 class Project:
-    """Its containers. roots: by the images' names. instead: what stands in the product's containers in place of the image's own."""
+    """Its containers. roots: by the images' names. instead: what stands in the product's containers in place of the image's own.
+    address: as for `services`.
+    """
 
     def __init__(
         self,
@@ -49,8 +55,9 @@ class Project:
         say: Callable[[str], None],
         *,
         instead: Sequence[Mount] = (),
+        address: str = LOOPBACK,
     ) -> None:
-        self.services = services(variables)
+        self.services = services(variables, address)
         self._roots = roots
         self._folder = folder
         self._say = say

@@ -17,8 +17,8 @@ from tests.images.failed import Failed
 from tests.images.sites import write_site
 from yibao.demonstration.findings import Findings, read_findings
 
-_VISITS: Final = 40
-_OUTCOME_S: Final = 300.0
+VISITS: Final = 40
+OUTCOME_S: Final = 300.0
 _QUIET_S: Final = 90.0
 _METRICS: Final = {"place": b"cdc_", "join": b"cdc_", "deliver": b"cdc_", "connect": b"debezium_connected"}
 """What the address of each tells."""
@@ -41,9 +41,9 @@ def prove(roots: Mapping[str, Root], folder: Path, say: Callable[[str], None], *
             project.healthy(name)
         say(f"all runs after {time.monotonic() - began:.0f} s")
         _metrics(ports)
-        run = ["hospital", "run", "--port", variables["POSTGRES_PORT"], "--visits", f"{_VISITS}", "--seed", "7"]
+        run = ["hospital", "run", "--port", variables["POSTGRES_PORT"], "--visits", f"{VISITS}", "--seed", "7"]
         project.once("days", "yibao-cdc-trial", [*run, "--expected", "/etc/yibao/expected.jsonl"], like="hospital")
-        findings = _outcome(site, say)
+        findings = outcome(site, say)
         project.once("doctor", "yibao-cdc", ["status"], like="topics")
     except Failed as failed:
         ends = {name: container.said(600) for name, container in project.running.items() if container.ended is not None}
@@ -75,7 +75,7 @@ def _ports() -> dict[str, int]:
 def _wait_for_verbs(project: Project) -> None:
     """Those that end by themselves must have done so well."""
     for name in ("topics", "connectors", "hospital"):
-        if (code := project.running[name].wait(_OUTCOME_S)) != 0:
+        if (code := project.running[name].wait(OUTCOME_S)) != 0:
             raise Failed(f"{name} ended with {code}:\n{project.running[name].said()}")
 
 
@@ -88,7 +88,7 @@ def _metrics(ports: Mapping[str, int]) -> None:
                 raise Failed(f"/metrics of {name} holds no {_METRICS[name].decode()}")
 
 
-def _outcome(site: Path, say: Callable[[str], None]) -> Findings:
+def outcome(site: Path, say: Callable[[str], None]) -> Findings:
     """What was reported, when nothing moves any more. Raises Failed."""
     known = load_site(site / "site.yaml")
     began = moved_at = time.monotonic()
@@ -110,7 +110,7 @@ def _outcome(site: Path, say: Callable[[str], None]) -> Findings:
         now = (judged.accepted.total(), judged.dead_letters.total(), len(judged.missing))
         if now != seen:
             seen, moved_at = now, time.monotonic()
-        if time.monotonic() - moved_at > _QUIET_S or time.monotonic() - began > _OUTCOME_S:
+        if time.monotonic() - moved_at > _QUIET_S or time.monotonic() - began > OUTCOME_S:
             faults = [*judged.missing[:5], *judged.unexpected[:5], *judged.doubled[:5]]
             raise Failed(f"the outcome is not what it should be: {faults}")
         time.sleep(1)

@@ -2,8 +2,11 @@
 
 import pytest
 
+from deploy import chart_tools
+from deploy.definitions import with_spec
+from streams.errors import Misconfigured
 from tests.chart.rendering import pods
-from tests.cluster.dry import as_root, as_served, pod_of
+from tests.cluster.dry import as_root, in_versions, pod_of
 from tests.cluster.node import missing, status
 from tests.cluster.state import difference, unsettled
 
@@ -96,6 +99,7 @@ def test_a_workload_is_settled_when_all_its_pods_are_of_its_present_template(cha
 
 def test_every_container_is_tried_with_roots_number():
     """One that was forgotten could be the one that runs as root."""
+    chart_tools.install("helm")
     roles = set()
     for pod in pods("removed"):
         roles.add(pod.role)
@@ -108,10 +112,20 @@ def test_every_container_is_tried_with_roots_number():
     assert {"place", "join", "deliver", "apply", "replay", "test", "uninstall"} == roles
 
 
-def test_a_resource_is_asked_for_in_the_version_that_is_rendered_where_the_server_knows_it():
-    """Only where it does not, in the version that its definition has: the answer then says so."""
-    groups = {"kafka.strimzi.io": ["kafka.strimzi.io/v1beta2", "kafka.strimzi.io/v1beta1"]}
+def test_a_resource_is_asked_for_in_every_version_that_the_chart_may_render():
+    """Which one depends on what a site's operator serves: one that was never tried may have lost a field."""
     rendered = {"apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaTopic"}
-    assert {**rendered, "apiVersion": "kafka.strimzi.io/v1beta2"} == as_served(rendered, groups)
-    for known in ("kafka.strimzi.io/v1beta1", "v1", "apps/v1"):
-        assert {"apiVersion": known} == as_served({"apiVersion": known}, groups)
+    older = {**rendered, "apiVersion": "kafka.strimzi.io/v1beta2"}
+    assert [rendered, older] == in_versions(rendered) == in_versions(older)
+    for known in ("keda.sh/v1alpha1", "v1", "apps/v1"):
+        assert [{"apiVersion": known}] == in_versions({"apiVersion": known})
+
+
+def test_strimzis_first_version_demands_a_spec():
+    """Its generator is older than the annotation that says so; without it a resource that orders nothing would be taken."""
+    versions = [{"name": name, "schema": {"openAPIV3Schema": {"type": "object"}}} for name in ("v1", "v1beta2")]
+    definition = {"metadata": {"name": "kafkatopics.kafka.strimzi.io"}, "spec": {"versions": versions}}
+    demanded = [one["schema"]["openAPIV3Schema"].get("required") for one in with_spec(definition)["spec"]["versions"]]
+    assert [["spec"], None] == demanded
+    with pytest.raises(Misconfigured, match="kafkatopics"):
+        with_spec({**definition, "spec": {"versions": versions[1:]}})
