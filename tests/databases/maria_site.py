@@ -78,9 +78,9 @@ def site(own, database, tmp_path_factory):
     return file
 
 
-def steps_of(file):
+def steps_of(file, connect_host="127.0.0.1"):
     (source,) = capture_sources(load_site(file))
-    return profile_of(source.kind).preparation(source, connect_host="127.0.0.1")
+    return profile_of(source.kind).preparation(source, connect_host=connect_host)
 
 
 def prepare(database, file):
