@@ -175,7 +175,7 @@ def test_from_nothing_to_a_running_capture(site, stack, changed, yibao, monkeypa
     assert yibao("resume", "his", "--why", "the beginning", config=site)[0] == 0
     with workers_that_stood(site, stack, yibao) as place:
         (source,) = capture_sources(load_site(site))
-        note_to_read(load_site(site), source, ("his.sf_fymx", "his.jc_ks", "his.sf_jsjl"))
+        note_to_read(load_site(site), source, ("his.sf_fymx", "his.jc_ks", "his.sf_jsjl"), why="a test")
         reading_again(site, stack, yibao, monkeypatch)
         assert [] == readings_beside_the_log(stack)
         rows_that_went(site, stack, yibao, place)

@@ -168,14 +168,14 @@ def note_applied(site: Site, source: CaptureSource) -> None:
     write_down(site, replace(known, facts=found.facts, at=now_of(site), by=actor(), why="yibao connector apply"))
 
 
-def note_to_read(site: Site, source: CaptureSource, tables: Sequence[str]) -> None:
-    """Before a capture is applied that has tables or columns more: they are owed until they were read. Not where nothing is written
-    down about the source yet: then its first snapshot is still to come.
+def note_to_read(site: Site, source: CaptureSource, tables: Sequence[str], *, why: str) -> None:
+    """Before a capture is applied that has tables or columns more, or one begins anew: they are owed until they were read. Not
+    where nothing is written down about the source yet: then its first snapshot is still to come. why: the command.
     """
     control = controls_of(site).by_source.get(source.name)
     owed = () if control is None else tuple(dict.fromkeys((*control.read_again, *tables)))
     if control is not None and owed != control.read_again:
-        write_down(site, replace(control, read_again=owed, at=now_of(site), by=actor(), why="yibao connector apply"))
+        write_down(site, replace(control, read_again=owed, at=now_of(site), by=actor(), why=why))
 
 
 def note_lost(site: Site, source: CaptureSource, reason: str) -> None:
