@@ -19,7 +19,7 @@ PACKAGES: Final = {"mariadbd": "mariadb-server-core", "mariadb": "mariadb-client
 """Debian's package of each program; the core packages start no server of their own."""
 SUPERUSER: Final = "root"
 DATA: Final = "mariadb"
-TLS: Final = "mariadb-tls"
+TLS: Final = "conf/mariadb-tls"
 """A folder of the stack's home: where it holds `server.pem` and `server.key` when the server is started, that speaks TLS."""
 SETTINGS: Final = {
     "bind-address": LOOPBACK,

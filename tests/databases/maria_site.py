@@ -95,6 +95,12 @@ def prepare(database, file):
     execute(database, f"ALTER USER capture@'127.0.0.1' IDENTIFIED BY '{PASSWORD}' ACCOUNT UNLOCK")
 
 
+def taken_back(database, steps):
+    """The way back, and what it says that it left."""
+    said = [execute(database, statement) for step in reversed(steps) for statement in step.undo]
+    return "".join(f"{value}" for rows in said for row in rows for value in row)
+
+
 @pytest.fixture
 def yibao(monkeypatch, capsys, site):
     """The command line in this process: exit code, standard output, standard error. A test that fails shows all that was said."""

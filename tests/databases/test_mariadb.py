@@ -24,6 +24,7 @@ from tests.databases.maria_site import (
     reported,
     site,
     steps_of,
+    taken_back,
     until,
     wait_for,
     yibao,
@@ -101,12 +102,6 @@ def test_an_account_that_was_there_before_keeps_what_it_has(database, site):
 
 def grants(database, host):
     return "".join(row for (row,) in execute(database, f"SHOW GRANTS FOR capture@{host}"))
-
-
-def taken_back(database, steps):
-    """The way back, and what it says that it left."""
-    said = [execute(database, statement) for step in reversed(steps) for statement in step.undo]
-    return "".join(f"{value}" for rows in said for row in rows for value in row)
 
 
 def test_what_stands_against_capture_is_named_with_what_mends_it(database, yibao):

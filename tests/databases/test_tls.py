@@ -1,10 +1,9 @@
-"""What the product itself reads of a PostgreSQL and a MariaDB that speak TLS: who is let through, and who is not, by `sslmode`."""
+"""What the product itself reads of a MariaDB that speaks TLS: who is let through, and who is not, by `sslmode`."""
 
 import subprocess
 from contextlib import closing
 from dataclasses import replace
 
-import psycopg
 import pytest
 
 from connector.contract import CapturedTable, CaptureSource, DatabaseKind, TableRole
@@ -17,7 +16,6 @@ from tests.own_stack import own_stack
 pytestmark = pytest.mark.stack
 
 PASSWORD, NEXT = "the-capture-password", "the-next-capture-password"
-KINDS = (DatabaseKind.POSTGRESQL, DatabaseKind.MARIADB)
 TABLE = CapturedTable(name="shop.fee", role=TableRole.FEE, key=("id",), visit_key=("id",), columns=("id",))
 
 
@@ -31,15 +29,16 @@ def certificate(folder, name, *, host):
 
 
 @pytest.fixture(scope="module")
-def servers(tmp_path_factory):
-    """Both with a certificate for 127.0.0.1, one table and a login that TLS is demanded of. A folder of certificates beside."""
+def secured(tmp_path_factory):
+    """With a certificate for 127.0.0.1, one table and a login that TLS is demanded of. A folder of certificates beside."""
     folder = tmp_path_factory.mktemp("tls")
     certificate(folder, "other", host="127.0.0.1")
-    with own_stack("mariadb", "postgres") as stack:
+    with own_stack("mariadb") as stack:
+        stack.up()
         (stack.home / TLS).mkdir(parents=True)
         server = certificate(stack.home / TLS, "server", host="127.0.0.1")
-        stack.up()
-        ends = stack.endpoints
+        stack.kill("mariadb")
+        stack.start("mariadb")
         with closing(connected(stack)) as link:
             for statement in (
                 "CREATE DATABASE shop",
@@ -49,29 +48,15 @@ def servers(tmp_path_factory):
                 "GRANT SELECT ON shop.* TO reader@'127.0.0.1'",
             ):
                 execute(link, statement)
-        where = f"host={ends.postgres_host} port={ends.postgres_port} user=postgres dbname="
-        with psycopg.connect(f"{where}postgres", autocommit=True) as link:
-            for name, file in (("server.crt", server), ("server.key", server.with_suffix(".key"))):
-                text = file.read_text("ascii").replace("\n", "|")
-                kept = f'umask 077; tr "|" "\\n" > {name}'
-                link.execute(f"COPY (SELECT '{text}') TO PROGRAM '{kept}'")
-            link.execute("ALTER SYSTEM SET ssl = on")
-            link.execute("SELECT pg_reload_conf()")
-            link.execute(f"CREATE ROLE reader LOGIN PASSWORD '{PASSWORD}'")
-            link.execute("CREATE DATABASE shop")
-        with psycopg.connect(f"{where}shop", autocommit=True) as link:
-            link.execute("CREATE SCHEMA shop; CREATE TABLE shop.fee AS SELECT 1 AS id")
-            link.execute("GRANT USAGE ON SCHEMA shop TO reader; GRANT SELECT ON shop.fee TO reader")
         yield stack, folder, server
 
 
-def source_of(ends, kind, **more):
-    mariadb = kind is DatabaseKind.MARIADB
+def source_of(stack, **more):
     return CaptureSource(
-        name=kind.value,
-        kind=kind,
-        host=ends.postgres_host,
-        port=ends.mariadb_port if mariadb else ends.postgres_port,
+        name="shop",
+        kind=DatabaseKind.MARIADB,
+        host=stack.endpoints.postgres_host,
+        port=stack.endpoints.mariadb_port,
         database="shop",
         user="reader",
         password_file="",
@@ -94,11 +79,10 @@ def read(source, password=PASSWORD):
     return rows, profile.count_rows(source, TABLE, where=None, password=password)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_server_is_read_where_its_certificate_is_the_one_that_was_named(servers, kind):
+def test_a_securedis_read_where_its_certificate_is_the_one_that_was_named(secured):
     """By name and authority (verify-full), by authority alone (verify-ca), or unseen (require)."""
-    stack, folder, server = servers
-    source = source_of(stack.endpoints, kind, sslmode="verify-full", ca_file=f"{server}")
+    stack, folder, server = secured
+    source = source_of(stack, sslmode="verify-full", ca_file=f"{server}")
     whole = ([{"id": "1"}], 1)
     assert whole == read(source)
     assert whole == read(replace(source, sslmode="verify-ca"))
@@ -111,31 +95,25 @@ def test_a_server_is_read_where_its_certificate_is_the_one_that_was_named(server
             read(replace(source, sslmode=mode, ca_file=f"{folder / 'other.pem'}"))
 
 
-def test_a_login_that_must_come_by_tls_is_refused_without(servers):
+def test_a_login_that_must_come_by_tls_is_refused_without(secured):
     """MariaDB refuses the account as it refuses a wrong password."""
     with pytest.raises(Misconfigured, match="refuses the login of reader"):
-        read(source_of(servers[0].endpoints, DatabaseKind.MARIADB, sslmode="disable"))
+        read(source_of(secured[0], sslmode="disable"))
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_password_that_was_changed_is_told_and_the_next_one_reads(servers, kind):
+def test_a_password_that_was_changed_is_told_and_the_next_one_reads(secured):
     """Every quarter."""
-    stack, _, server = servers
-    source = source_of(stack.endpoints, kind, sslmode="verify-full", ca_file=f"{server}")
-    changed(stack, kind, NEXT)
+    stack, _, server = secured
+    source = source_of(stack, sslmode="verify-full", ca_file=f"{server}")
+    changed(stack, NEXT)
     try:
         with pytest.raises(Misconfigured, match="refuses the login of reader"):
             read(source)
         assert ([{"id": "1"}], 1) == read(source, NEXT)
     finally:
-        changed(stack, kind, PASSWORD)
+        changed(stack, PASSWORD)
 
 
-def changed(stack, kind, password):
-    ends = stack.endpoints
-    if kind is DatabaseKind.MARIADB:
-        with closing(connected(stack)) as link:
-            execute(link, f"ALTER USER reader@'127.0.0.1' IDENTIFIED BY '{password}'")
-    else:
-        with psycopg.connect(f"host={ends.postgres_host} port={ends.postgres_port} user=postgres dbname=postgres") as link:
-            link.execute(f"ALTER ROLE reader PASSWORD '{password}'")
+def changed(stack, password):
+    with closing(connected(stack)) as link:
+        execute(link, f"ALTER USER reader@'127.0.0.1' IDENTIFIED BY '{password}'")

@@ -36,8 +36,12 @@ class Account:
         return f"User = {literal(self.user)} AND Host = lower({literal(self.host)})"
 
     def made(self) -> tuple[str, ...]:
-        """It is made and marked where it does not stand. Cut short between the two, or not in one session, it has no mark."""
-        made = f"CREATE USER {self} ACCOUNT LOCK", f"CREATE OR REPLACE ROLE {self.mark}", f"GRANT {self.mark} TO {self}"
+        """It is made and marked where it does not stand. Cut short between the two, or not in one session, it has no mark.
+
+        All of it stands in the log, where captures that run read it, and end at what Debezium cannot: `CREATE OR REPLACE ROLE`.
+        """
+        role = f"DROP ROLE IF EXISTS {self.mark}", f"CREATE ROLE {self.mark}"  # what is left of one that somebody dropped
+        made = f"CREATE USER {self} ACCOUNT LOCK", *role, f"GRANT {self.mark} TO {self}"
         return (
             f"SET @new = (SELECT count(*) = 0 FROM mysql.user WHERE {self._is});",  # noqa: S608 - for a person to read, with quoted names, as all here
             *(f"EXECUTE IMMEDIATE IF(@new, {literal(one)}, {literal(_NOTHING)});" for one in made),
