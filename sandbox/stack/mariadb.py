@@ -29,7 +29,6 @@ SETTINGS: Final = {
     "binlog-row-image": "FULL",
     "binlog-row-metadata": "FULL",
     "log-bin-compress": "0",
-    "log-slave-updates": "1",  # a replica that is promoted has what capture read before
     "gtid-strict-mode": "1",
     "sync-binlog": "1",
     "default-time-zone": "+08:00",

@@ -149,11 +149,6 @@ def withdrawn(loaded):
     return [one for one in letters if b"WITHDRAWN" in one.values()]
 
 
-def written(loaded):
-    """Every row that capture wrote."""
-    return [message.value for message in read_whole(client_options(loaded), loaded.topics.rows("his")) if message.value]
-
-
 def connected(own):
     return pymysql.connect(
         host=own.endpoints.postgres_host, port=own.endpoints.mariadb_port, user=SUPERUSER, charset="utf8mb4", autocommit=True
