@@ -2,6 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
+
+MADE: Final = "made by yibao source prepare"
+"""The comment by which the way back knows what a preparation made. What does not bear it was there before, and is left."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,8 @@ PACKAGES: Final = {"mariadbd": "mariadb-server-core", "mariadb": "mariadb-client
 """Debian's package of each program; the core packages start no server of their own."""
 SUPERUSER: Final = "root"
 DATA: Final = "mariadb"
+TLS: Final = "conf/mariadb-tls"
+"""A folder of the stack's home: where it holds `server.pem` and `server.key` when the server is started, that speaks TLS."""
 SETTINGS: Final = {
     "bind-address": LOOPBACK,
     "server-id": "1",
@@ -63,6 +65,8 @@ class MariaDb:
             self._init(programs["mariadb-install-db"], data)
         settings = {**SETTINGS, **({} if self._durable else _RECKLESS), "port": str(self._book.port("mariadb"))}
         files = {"datadir": data, "socket": "mariadbd.sock", "pid-file": data / "mariadbd.pid", "tmpdir": self._home.scratch}
+        if (tls := self._home.root / TLS).is_dir():
+            files |= {"ssl-cert": tls / "server.pem", "ssl-key": tls / "server.key"}
         options = [f"--{name}={value}" for name, value in {**settings, **files}.items()]
         return [programs["mariadbd"], "--no-defaults", f"--user={getpass.getuser()}", *options]
 

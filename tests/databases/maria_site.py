@@ -1,9 +1,11 @@
 """A hospital on a MariaDB of its own and the site that reports from it: what tests of that kind of database share."""
 
 import json
+import re
+import shlex
 import sys
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import orjson
@@ -14,6 +16,7 @@ import yaml
 from connector.profiles import profile_of
 from sandbox.stack.mariadb import SUPERUSER
 from streams.broker_wiring import client_options
+from streams.errors import Unreachable
 from streams.mapping import capture_sources, load_site
 from streams.seal import generate_key_pair
 from streams.topics.whole import read_whole
@@ -24,6 +27,7 @@ from yibao.main import run
 HERE = Path(__file__).parent
 PASSWORD = "the-capture-password"
 INSTITUTION = "P36110200002"
+_COMMAND = re.compile(r"yibao (?:connector|resume)[^,;(…]*…?")
 
 
 @pytest.fixture(scope="module")
@@ -78,9 +82,9 @@ def site(own, database, tmp_path_factory):
     return file
 
 
-def steps_of(file):
+def steps_of(file, connect_host="127.0.0.1"):
     (source,) = capture_sources(load_site(file))
-    return profile_of(source.kind).preparation(source, connect_host="127.0.0.1")
+    return profile_of(source.kind).preparation(source, connect_host=connect_host)
 
 
 def prepare(database, file):
@@ -89,6 +93,12 @@ def prepare(database, file):
         for statement in step.statements:
             execute(database, statement)
     execute(database, f"ALTER USER capture@'127.0.0.1' IDENTIFIED BY '{PASSWORD}' ACCOUNT UNLOCK")
+
+
+def taken_back(database, steps):
+    """The way back, and what it says that it left."""
+    said = [execute(database, statement) for step in reversed(steps) for statement in step.undo]
+    return "".join(f"{value}" for rows in said for row in rows for value in row)
 
 
 @pytest.fixture
@@ -107,6 +117,36 @@ def yibao(monkeypatch, capsys, site):
 
     yield call
     sys.stdout.write("\n".join(said))
+
+
+def state(yibao):
+    """What is told of the capture."""
+    _, out, _ = yibao("connector", "status", "-o", "json")
+    (told,) = json.loads(out)["connectors"]
+    return told
+
+
+def follow(yibao, remedy):
+    """Type each command of it, as it stands there, and read again what is owed then: no rest."""
+    for found in _COMMAND.findall(remedy):
+        words = shlex.split(found.strip().replace("…", "it-was-lost"))[1:]
+        code, out, err = yibao(*words, *(["--yes"] if "forget" in words else []))
+        assert 0 == code, (found, out, err)
+    read_again(yibao)
+
+
+def read_again(yibao):
+    """Every table that is owed."""
+    for table in state(yibao)["rows"]["read_again"]:
+        code, out, err = yibao("resnapshot", table, "--source", "his", "--wait", "-o", "json")
+        assert (0, True) == (code, json.loads(out)["proved"]), err
+    assert [] == state(yibao)["rows"]["read_again"]
+
+
+def withdrawn(loaded):
+    """The numbers of records that were reported and are gone, by the letters that tell of them."""
+    letters = [dict(message.headers) for message in read_whole(client_options(loaded), loaded.topics.dead) if message.value]
+    return [one for one in letters if b"WITHDRAWN" in one.values()]
 
 
 def connected(own):
@@ -145,8 +185,15 @@ def until(seen, wanted, *processes):
 
 
 def wait_for(condition, *processes):
+    """A broker that does not answer in time is asked again."""
     deadline = time.monotonic() + PATIENCE_S
-    while not condition():
+
+    def met():
+        with suppress(Unreachable):
+            return condition()
+        return False
+
+    while not met():
         for process in processes:
             process.check()
         assert time.monotonic() < deadline

@@ -24,6 +24,7 @@ from tests.databases.maria_site import (
     reported,
     site,
     steps_of,
+    taken_back,
     until,
     wait_for,
     yibao,
@@ -67,6 +68,40 @@ def test_what_is_prepared_is_what_the_checks_ask_for_and_the_way_back_leaves_not
     assert () == execute(database, "SELECT user FROM mysql.user WHERE user = 'capture'")
     prepare(database, site)
     assert {} == planned(yibao)
+
+
+def test_an_account_that_was_there_before_keeps_what_it_has(database, site):
+    """A program of the hospital, named by mistake, was once dropped by the way back. So is one that another source uses too."""
+    execute(database, "CREATE USER capture@localhost")
+    execute(database, "GRANT SELECT, UPDATE ON his.charge TO capture@localhost")
+    steps = steps_of(site, connect_host="localhost")
+    for statement in (statement for step in steps for statement in step.statements):
+        execute(database, statement)
+    told = taken_back(database, steps)
+    assert "CREATE" not in told
+    assert "capture@localhost was there before" in told.replace("'", "")
+    assert "REVOKE SELECT ON `his`.`item` FROM 'capture'@'localhost';" in told, "what is left to a person stands there to be typed"
+    assert "SELECT, UPDATE ON `his`.`charge`" in grants(database, "localhost")
+    execute(database, "DROP USER capture@localhost")
+
+    for statement in (statement for step in steps for statement in step.statements):
+        execute(database, statement)
+    execute(database, "CREATE TABLE his.other (id int PRIMARY KEY)")
+    execute(database, "GRANT SELECT ON his.other TO capture@localhost")
+    assert "his.other" in taken_back(database, steps)
+    assert "`his`.`other`" in grants(database, "localhost")
+    execute(database, "DROP TABLE his.other")
+    execute(database, "REVOKE SELECT ON his.other FROM capture@localhost")
+    assert "" == taken_back(database, steps)
+    assert () == execute(database, "SELECT User, Host FROM mysql.user WHERE User = 'capture' AND Host = 'localhost'")
+    assert () == execute(
+        database,
+        "SELECT Role FROM mysql.roles_mapping WHERE Role NOT IN (SELECT Role FROM mysql.roles_mapping WHERE User = 'capture')",
+    ), "its mark went with it"
+
+
+def grants(database, host):
+    return "".join(row for (row,) in execute(database, f"SHOW GRANTS FOR capture@{host}"))
 
 
 def test_what_stands_against_capture_is_named_with_what_mends_it(database, yibao):

@@ -40,7 +40,7 @@ from tests.integration.capture_steps import (
     write,
 )
 from tests.patience import PATIENCE_S
-from yibao.captures.facts import look_at, note_read, note_to_read
+from yibao.captures.facts import look_at, note_read, note_to_read, stands_of
 from yibao.captures.from_site import chosen_sources
 from yibao.captures.watching import watched
 from yibao.main import run
@@ -175,7 +175,7 @@ def test_from_nothing_to_a_running_capture(site, stack, changed, yibao, monkeypa
     assert yibao("resume", "his", "--why", "the beginning", config=site)[0] == 0
     with workers_that_stood(site, stack, yibao) as place:
         (source,) = capture_sources(load_site(site))
-        note_to_read(load_site(site), source, ("his.sf_fymx", "his.jc_ks", "his.sf_jsjl"))
+        note_to_read(load_site(site), source, ("his.sf_fymx", "his.jc_ks", "his.sf_jsjl"), why="a test")
         reading_again(site, stack, yibao, monkeypatch)
         assert [] == readings_beside_the_log(stack)
         rows_that_went(site, stack, yibao, place)
@@ -269,6 +269,25 @@ def test_what_makes_capture_blind_stops_the_source_until_a_person_lets_it_go_on(
             assert look_out(site).stopped
             assert yibao("resume", "his", "--why", "undone", config=site)[0] == 0
         assert before["tables"] == look_out(site).facts["tables"]
+
+
+def test_a_login_that_was_taken_away_is_told_at_the_first_look_although_capture_still_reads(site, stack, yibao):
+    """Its connection stands until it ends, and heartbeats come. Once status said for that long that nothing needs a person."""
+    assert yibao("topics", "apply", config=site)[0] == 0
+    look_out(site)
+    with superuser(stack, DATABASE) as database:
+        publication = "SELECT pubname FROM pg_publication"
+        ((name,),) = database.execute(publication).fetchall()
+        database.execute(f"ALTER ROLE {DATABASE} NOLOGIN")
+        database.execute(f"ALTER PUBLICATION {name} RENAME TO gone")
+        try:
+            code, out, _ = yibao("connector", "status", config=site)
+            assert (1, True) == (code, "its database refuses what capture logs in by" in out)
+        finally:
+            database.execute(f"ALTER PUBLICATION gone RENAME TO {name}")
+            database.execute(f"ALTER ROLE {DATABASE} LOGIN")
+    stand = stands_of(loaded := load_site(site), capture_sources(loaded))["his"]
+    assert ("", False) == (stand.unseen, stand.refused)
 
 
 def test_rows_that_the_mapping_takes_otherwise_are_owed_until_they_were_read_again(site, yibao):

@@ -9,6 +9,7 @@ import pytest
 
 from connector.contract import CapturedTable, CaptureSource, DatabaseKind, TableRole
 from connector.errors import Misconfigured
+from connector.preparation import MADE
 from connector.profiles import profile_of
 from tests.integration.capture_steps import superuser
 
@@ -150,7 +151,9 @@ def test_a_login_that_owns_the_hospitals_tables_is_refused_and_nothing_of_its_is
     steps = profile_of(source.kind).preparation(theirs, connect_host="%")
     with pytest.raises(psycopg.errors.RaiseException, match="owns tables"):
         typed(database, [statement for step in steps for statement in step.statements])
-    with pytest.raises(psycopg.Error):
+    typed(database, back(steps))
+    database.execute(f"COMMENT ON ROLE owner IS '{MADE}'")
+    with pytest.raises(psycopg.errors.DependentObjectsStillExist):
         typed(database, back(steps))
     assert [(0,)] == database.execute("SELECT count(*) FROM his.visit").fetchall()
     database.execute('REASSIGN OWNED BY "owner" TO CURRENT_USER; DROP OWNED BY "owner"; DROP ROLE "owner"')
@@ -161,3 +164,45 @@ def test_what_capture_still_reads_with_is_not_taken_away(database, source):
     (slot,) = [step for step in profile_of(source.kind).preparation(source, connect_host="%") if step.title.startswith("Slot")]
     assert "RAISE EXCEPTION" in slot.undo[0]
     typed(database, slot.undo)
+
+
+def test_a_login_and_a_publication_that_were_there_before_keep_what_they_have(database, source):
+    """A program of the hospital, named by mistake, once lost its rights and its login by the way back."""
+    database.execute("CREATE ROLE billing LOGIN")
+    database.execute("CREATE PUBLICATION theirs FOR TABLE his.visit, his.charge, his.dept, his.ward, cdc.beat")
+    database.execute("GRANT USAGE ON SCHEMA his TO billing; GRANT SELECT, UPDATE ON his.visit TO billing")
+    theirs = replace(source, user="billing", publication="theirs")
+    steps = profile_of(source.kind).preparation(theirs, connect_host="%")
+    typed(database, [statement for step in steps for statement in step.statements])
+    told = []
+    database.add_notice_handler(lambda notice: told.append(notice.message_primary))
+    typed(database, back(steps))
+    assert [True] == [may for (may,) in database.execute("SELECT has_table_privilege('billing', 'his.visit', 'SELECT, UPDATE')")]
+    assert [("theirs",)] == database.execute("SELECT pubname FROM pg_publication WHERE pubname = 'theirs'").fetchall()
+    kept = "".join(told)
+    assert "login billing" in kept
+    assert "publication theirs" in kept
+    assert 'REVOKE SELECT ON "his"."dept" FROM "billing";' in kept, "what is left to a person stands there to be typed"
+    database.execute("DROP PUBLICATION theirs; DROP OWNED BY billing; DROP ROLE billing")
+
+
+def test_a_publication_that_hands_out_other_tables_is_not_taken_over(database, source):
+    """Who reads by it would lose the tables that this mapping does not name."""
+    database.execute("CREATE TABLE his.other (id int PRIMARY KEY); CREATE PUBLICATION theirs FOR TABLE his.visit, his.other")
+    steps = profile_of(source.kind).preparation(replace(source, publication="theirs"), connect_host="%")
+    with pytest.raises(psycopg.errors.RaiseException, match="theirs hands out other tables"):
+        typed(database, [statement for step in steps for statement in step.statements])
+    assert [(2,)] == database.execute("SELECT count(*) FROM pg_publication_tables WHERE pubname = 'theirs'").fetchall()
+    database.execute("DROP PUBLICATION theirs; DROP TABLE his.other")
+
+
+def test_a_login_that_another_source_uses_too_keeps_what_it_has(database, source):
+    """Taking back one of two sources once took the schema's right from the other."""
+    other = replace(source, name="other", publication="other", slot="other", tables=source.tables[2:])
+    for one in (source, other):
+        prepare(database, one)
+    one = replace(source, tables=source.tables[:2])
+    with pytest.raises(psycopg.errors.DependentObjectsStillExist):
+        typed(database, back(profile_of(source.kind).preparation(one, connect_host="%")))
+    assert set() == found(other)
+    typed(database, back(profile_of(source.kind).preparation(other, connect_host="%"))[:-1])

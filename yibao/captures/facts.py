@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from connector.contract import CaptureSource, Drift, FactsDocument, Look
-from connector.errors import CaptureError
+from connector.errors import CaptureError, Refused
+from connector.errors import Misconfigured as RefusedLogin
 from connector.facts import look
 from connector.findings import Finding, Severity
 from connector.profiles import profile_of
@@ -19,6 +20,7 @@ from yibao.binding import now_of
 from yibao.captures.from_site import database_password, found_in_database, stands_against
 from yibao.persons import actor
 
+REFUSES = "its database refuses what capture logs in by, which goes on for as long as its connection stands"
 _UNKNOWN = "it is not known whether it was written down: look with `yibao connector status`"
 
 
@@ -33,6 +35,8 @@ class Stand:
     """None where the database was not looked at."""
     unseen: str = ""
     """Why it does not let itself be looked at from here; `""` where it does, or nobody tried."""
+    refused: bool = False
+    """Whether that is because it answers and refuses: Connect would not be let in again either."""
 
     @property
     def drifts(self) -> tuple[Drift, ...]:
@@ -41,8 +45,8 @@ class Stand:
 
     @property
     def is_well(self) -> bool:
-        """Whether its rows are placed, and nothing differs."""
-        return not (self.drifts or (self.control is not None and self.control.stopped))
+        """Whether its rows are placed, nothing differs, and its database would let capture in again."""
+        return not (self.drifts or self.refused or (self.control is not None and self.control.stopped))
 
     @property
     def mend(self) -> str:
@@ -50,6 +54,8 @@ class Stand:
         control = self.control
         if control is not None and control.stopped:
             return remedy(self.source, control.read_again, control.reasons)
+        if self.refused:
+            return f"give back what is missing (yibao source prepare {self.source} prints all of it); then: yibao check"
         tables = dict.fromkeys(table for drift in self.drifts for table in drift.tables)
         return remedy(self.source, tables, map(str, self.drifts)) if self.drifts else ""
 
@@ -60,6 +66,8 @@ class Stand:
         if control is not None and control.stopped:
             why = "; ".join(control.reasons)
             return [f"{self.source}: its rows are not placed since {control.since} ({control.by}): {why}", f"  {self.mend}"]
+        if self.refused:
+            return [f"{self.source}: {REFUSES}: {self.unseen}", f"  {self.mend}"]
         told = [f"{self.source}: not what its capture was applied against: {drift}" for drift in self.drifts]
         if told:
             return [*told, f"  {self.mend}"]
@@ -117,12 +125,12 @@ def stands_of(site: Site, sources: Sequence[CaptureSource]) -> dict[str, Stand]:
     """The same for several, by name. A database that does not let itself be looked at from here is passed over."""
     stands, controls = {}, controls_of(site).by_source
     for source in sources:
-        control, found, unseen = controls.get(source.name), None, ""
+        control, found, unseen, refused = controls.get(source.name), None, "", False
         try:
             found = None if control is None else look_at(source, control.facts)
         except (YibaoError, CaptureError) as away:
-            unseen = f"{away}"
-        stands[source.name] = Stand(source=source.name, control=control, found=found, unseen=unseen)
+            unseen, refused = f"{away}", isinstance(away, Refused | RefusedLogin)
+        stands[source.name] = Stand(source=source.name, control=control, found=found, unseen=unseen, refused=refused)
     return stands
 
 
@@ -160,14 +168,14 @@ def note_applied(site: Site, source: CaptureSource) -> None:
     write_down(site, replace(known, facts=found.facts, at=now_of(site), by=actor(), why="yibao connector apply"))
 
 
-def note_to_read(site: Site, source: CaptureSource, tables: Sequence[str]) -> None:
-    """Before a capture is applied that has tables or columns more: they are owed until they were read. Not where nothing is written
-    down about the source yet: then its first snapshot is still to come.
+def note_to_read(site: Site, source: CaptureSource, tables: Sequence[str], *, why: str) -> None:
+    """Before a capture is applied that has tables or columns more, or one begins anew: they are owed until they were read. Not
+    where nothing is written down about the source yet: then its first snapshot is still to come. why: the command.
     """
     control = controls_of(site).by_source.get(source.name)
     owed = () if control is None else tuple(dict.fromkeys((*control.read_again, *tables)))
     if control is not None and owed != control.read_again:
-        write_down(site, replace(control, read_again=owed, at=now_of(site), by=actor(), why="yibao connector apply"))
+        write_down(site, replace(control, read_again=owed, at=now_of(site), by=actor(), why=why))
 
 
 def note_lost(site: Site, source: CaptureSource, reason: str) -> None:

@@ -34,6 +34,7 @@ def capture_line(shown: Shown, asked: Asked) -> Line:
         kept=f"{found.kept_bytes >> 20} MiB" if found.kept_bytes >= _TOLD else "",
         silent=shown.silent and not asked.brokers_away,
         unseen=stand.unseen,
+        refused=stand.unseen if stand.refused else "",
         changed="; ".join(control.reasons if control is not None and stopped else map(str, stand.drifts)),
         owed=() if control is None else control.read_again,
         full=failure[:_LONGEST] if _FULL in failure else "",

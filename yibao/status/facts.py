@@ -72,6 +72,8 @@ class Facts:
     """Of a capture: whether its heartbeat is late, or never came."""
     unseen: str = ""
     """Of a capture: why its database does not let itself be looked at from here."""
+    refused: str = ""
+    """Of a capture: how its database refuses the login of capture, where it answers."""
     changed: str = ""
     """Of a capture: in what its database is no longer what it was applied against, or why its rows are not placed."""
     owed: tuple[str, ...] = ()

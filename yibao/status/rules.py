@@ -6,6 +6,7 @@ from typing import Final
 
 from streams.lanes.deliver.held_cause import FLOOD_GUARD
 from streams.wording import count_of
+from yibao.captures.facts import REFUSES
 from yibao.moments import span
 from yibao.processes import kill
 from yibao.status.facts import Facts, Part, Slot
@@ -118,6 +119,12 @@ RULES: Final[tuple[Rule, ...]] = (
         when=lambda facts: bool(facts.changed),
         says=lambda facts: f"its database is not what capture was applied against: {facts.changed}",
         mend=lambda facts: facts.mend,
+    ),
+    Rule(
+        name="database_refuses",
+        when=lambda facts: bool(facts.refused),
+        says=lambda facts: f"{REFUSES}: {facts.refused}",
+        mend=lambda facts: facts.mend or f"yibao source prepare {facts.name} prints what it needs; then: yibao check",
     ),
     Rule(
         name="not_known",

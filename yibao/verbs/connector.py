@@ -107,7 +107,7 @@ def apply(
         audited(site, "connector apply", facts={"connectors": changed, "accept_loss": accept_loss})
     with leaving(f"connectors that were created or changed stay and capture; {look(config)}, `apply` again does the rest"):
         for each, before in zip(sources, planned, strict=True):
-            note_to_read(site, each, before.plan.read_again)
+            note_to_read(site, each, before.plan.read_again, why="yibao connector apply")
         plans = [reconciler(site).apply(each, accept_loss=accept_loss) for each in sources]
         for each in sources if check else ():
             note_applied(site, each)
@@ -232,7 +232,8 @@ def forget(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Forget how far a capture was: it begins anew, with the slot that is there or a new one, and reads every row. For a slot that
-    was lost, and for another server under the same name, whose log has other places. What is known is not reported again.
+    was lost, and for another server under the same name, whose log has other places. What is known is not reported again. Rows
+    that were deleted meanwhile no snapshot shows: all tables are owed (`yibao status`) until `resnapshot` has looked for those.
 
     \b
     Examples:
@@ -244,6 +245,7 @@ def forget(
     if not yes:
         typer.confirm(f"Forget how far {site.topics.connector(source)} was, and read every row of {source} again?", abort=True)
     with ordering(site, config, "forget", source):
+        note_to_read(site, captured, [table.name for table in captured.tables], why="yibao connector forget")
         reconciler(site).forget(captured)
 
 

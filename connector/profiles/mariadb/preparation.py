@@ -1,9 +1,12 @@
 """What the administrator of a MariaDB prepares for a capture, and nothing that it does not need. Pure."""
 
+from collections.abc import Iterator
+
 from connector.contract import CaptureSource
 from connector.preparation import Step
+from connector.profiles.mariadb.account import Account
 from connector.profiles.mariadb.catalogue import NEEDED
-from connector.profiles.mariadb.names import literal, quoted, quoted_table, split_table
+from connector.profiles.mariadb.names import quoted, quoted_table, split_table
 
 _SETTINGS = {
     "binlog_format": "'ROW'",
@@ -15,11 +18,11 @@ _SETTINGS = {
 
 def preparation(source: CaptureSource, *, connect_host: str) -> tuple[Step, ...]:
     """In their order. connect_host: from where Kafka Connect and this machine log in, as MariaDB writes it."""
-    account = f"{literal(source.user)}@{literal(connect_host)}"
+    account = Account(user=source.user, host=connect_host)
     return (
         _logging(),
         *([] if source.heartbeat_table is None else [_heartbeat(source.heartbeat_table)]),
-        _account(account),
+        _account(source, account),
         _rights(source, account),
     )
 
@@ -50,23 +53,34 @@ def _heartbeat(name: str) -> Step:
     )
 
 
-def _account(account: str) -> Step:
+def _account(source: CaptureSource, account: Account) -> Step:
     return Step(
         title=f"Account {account}",
         why="it is locked until it has a password. Give it one in a session that keeps no history, and never in a file:\n"
-        f"ALTER USER {account} IDENTIFIED BY '…' ACCOUNT UNLOCK;",
-        statements=(f"CREATE USER IF NOT EXISTS {account} ACCOUNT LOCK;", f"GRANT {', '.join(NEEDED)} ON *.* TO {account};"),
-        undo=(f"DROP USER IF EXISTS {account};",),
+        f"ALTER USER {account} IDENTIFIED BY '…' ACCOUNT UNLOCK;\n"
+        "The role without rights is how the way back knows it from an account that was there before: all in one session.",
+        statements=(*account.made(), f"GRANT {', '.join(NEEDED)} ON *.* TO {account};"),
+        undo=account.unmade(tuple(name for _, name in _granted(source)), tuple(_revoked(source, account))),
+        kept="an account that was there before prepare, or has rights on other tables, stays as it is; the last statement says so.",
     )
 
 
-def _rights(source: CaptureSource, account: str) -> Step:
-    grants = [f"GRANT SELECT ON {quoted_table(table.name)} TO {account};" for table in source.tables]
-    if source.heartbeat_table is not None:
-        grants.append(f"GRANT SELECT, UPDATE ON {quoted_table(source.heartbeat_table)} TO {account};")
+def _granted(source: CaptureSource) -> tuple[tuple[str, str], ...]:
+    """What the account may do, and on what table."""
+    beat = () if source.heartbeat_table is None else (("SELECT, UPDATE", source.heartbeat_table),)
+    return (*(("SELECT", table.name) for table in source.tables), *beat)
+
+
+def _revoked(source: CaptureSource, account: Account) -> Iterator[str]:
+    for right, name in reversed(_granted(source)):
+        yield f"REVOKE {right} ON {quoted_table(name)} FROM {account};"
+    yield f"REVOKE {', '.join(NEEDED)} ON *.* FROM {account};"
+
+
+def _rights(source: CaptureSource, account: Account) -> Step:
     return Step(
         title="Rights",
         why="it reads the mapped tables and touches the heartbeat; it changes nothing else.",
-        statements=tuple(grants),
-        kept="they went with the account.",
+        statements=tuple(f"GRANT {right} ON {quoted_table(name)} TO {account};" for right, name in _granted(source)),
+        kept="they go with the account.",
     )

@@ -4,12 +4,11 @@ Statements that a second run must not repeat ask first, in blocks without parame
 """
 
 from connector.contract import CapturedTable, CaptureSource, TableRole
-from connector.preparation import Step
+from connector.preparation import MADE, Step
 from connector.profiles.postgresql.names import quoted, quoted_table, split_table
 
 _KEPT_LOG = "50GB"
 _OWNS = "SELECT FROM pg_class JOIN pg_roles r ON r.oid = relowner WHERE r.rolname = {name} AND relkind IN ('r', 'p', 'v', 'm', 'S')"
-_RAISE = "RAISE EXCEPTION '{what};"
 _DROP_SLOT = "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = {name} AND NOT active;"
 
 
@@ -60,20 +59,35 @@ def _role(source: CaptureSource) -> Step:
         title=f"Login {source.user}",
         why=f"it logs in from this machine and from Kafka Connect; in pg_hba.conf: hostssl {quoted(source.database)} {role} "
         "<their addresses> scram-sha-256\n"
-        f"It has no password yet. Set one without writing it into a file: \\password {role} in psql.",
+        f"It has no password yet. Set one without writing it into a file: \\password {role} in psql.\n"
+        "The comment is how the way back knows it from a login that was there before.",
         statements=(
-            _when(_OWNS.format(name=name), _RAISE.format(what=f"% owns tables: give capture a login that owns nothing', {name}")),
-            _unless(f"SELECT FROM pg_roles WHERE rolname = {name}", f"CREATE ROLE {role};"),
+            _when(_OWNS.format(name=name), _raise(f"{source.user} owns tables: give capture a login that owns nothing")),
+            _unless(
+                f"SELECT FROM pg_roles WHERE rolname = {name}", f"CREATE ROLE {role}; COMMENT ON ROLE {role} IS {_text(MADE)};"
+            ),
             f"ALTER ROLE {role} LOGIN REPLICATION;",
             f"GRANT CONNECT ON DATABASE {quoted(source.database)} TO {role};",
         ),
-        undo=(
-            _when(
-                f"SELECT FROM pg_roles WHERE rolname = {name}",
-                f"REVOKE CONNECT ON DATABASE {quoted(source.database)} FROM {role}; DROP ROLE {role};",
-            ),
-        ),
-        kept="a login that owns something, or has rights in another database, is not dropped: revoke those, and run this again.",
+        undo=(_role_undone(source),),
+        kept="all of its rights at once, or nothing: a login that owns something, or has rights in another database or by\n"
+        "another source, stays as it is, with an error. One that was there before prepare stays as it is, with a notice.",
+    )
+
+
+def _role_undone(source: CaptureSource) -> str:
+    """Together: rights that were taken from a login that stays would be missing to whoever else logs in by it."""
+    role, given = quoted(source.user), reversed(_granted(source))
+    revoked = " ".join(
+        f"REVOKE {right} ON {what} FROM {role};" for right, what in (*given, ("CONNECT", f"DATABASE {quoted(source.database)}"))
+    )
+    return _undone(
+        f"SELECT FROM pg_roles WHERE rolname = {_text(source.user)}",
+        "coalesce(shobj_description(oid, 'pg_authid'), '')",
+        f"{revoked} DROP ROLE {role};",
+        f"login {source.user} is left with all of its rights: prepare did not make it. What it has for capture alone, by hand: "
+        f"{revoked} ALTER ROLE {role} NOREPLICATION; Where it is capture's alone: COMMENT ON ROLE {role} IS '{MADE}'; and run "
+        "this again.",
     )
 
 
@@ -90,12 +104,11 @@ def _granted(source: CaptureSource) -> tuple[tuple[str, str], ...]:
 
 def _rights(source: CaptureSource) -> Step:
     role = quoted(source.user)
-    revoked = " ".join(f"REVOKE {right} ON {what} FROM {role};" for right, what in reversed(_granted(source)))
     return Step(
         title="Rights",
         why="it reads the mapped tables and touches the heartbeat; it changes nothing else, and owns nothing.",
         statements=tuple(f"GRANT {right} ON {what} TO {role};" for right, what in _granted(source)),
-        undo=(_when(f"SELECT FROM pg_roles WHERE rolname = {_text(source.user)}", revoked),),
+        kept="they go with the login.",
     )
 
 
@@ -138,19 +151,43 @@ def _identified_by(table: CapturedTable) -> str:
 
 
 def _publication(source: CaptureSource) -> Step:
-    name = quoted(source.publication)
-    tables = ", ".join(quoted_table(one) for one in (*(table.name for table in source.tables), *_beat(source)))
+    name, marked = quoted(source.publication), f"COMMENT ON PUBLICATION {quoted(source.publication)} IS {_text(MADE)};"
+    mine = [quoted_table(one) for one in (*(table.name for table in source.tables), *_beat(source))]
     there = f"SELECT FROM pg_publication WHERE pubname = {_text(source.publication)}"
     return Step(
         title=f"Publication {source.publication}",
-        why="what of the log is handed out: these tables whole, no others.",
+        why="what of the log is handed out: these tables whole, no others. One that somebody else reads by is refused.",
         statements=(
-            _unless(there, f"CREATE PUBLICATION {name};"),
-            f"ALTER PUBLICATION {name} SET TABLE {tables};",
+            _unless(there, f"CREATE PUBLICATION {name}; {marked}"),
+            _when(
+                _OTHERS.format(name=_text(source.publication), made=_text(MADE), mine=", ".join(map(_text, mine))),
+                _raise(
+                    f"publication {source.publication} hands out other tables, and prepare did not make it: name another one as "
+                    f"`publication` of source {source.name}, or, where nobody else reads by it: {marked}"
+                ),
+            ),
+            f"ALTER PUBLICATION {name} SET TABLE {', '.join(mine)};",
             f"ALTER PUBLICATION {name} SET (publish = 'insert, update, delete, truncate', publish_via_partition_root = true);",
         ),
-        undo=(f"DROP PUBLICATION IF EXISTS {name};",),
+        undo=(
+            _undone(
+                there,
+                "coalesce(obj_description(oid, 'pg_publication'), '')",
+                f"DROP PUBLICATION {name};",
+                f"publication {source.publication} is left: prepare did not make it. Where nobody else reads by it: "
+                f"DROP PUBLICATION {name};",
+            ),
+        ),
+        kept="one that was there before prepare stays, with a notice.",
     )
+
+
+_OTHERS = """\
+SELECT FROM pg_publication p JOIN pg_publication_tables t USING (pubname)
+  CROSS JOIN LATERAL (SELECT format('%I.%I', schemaname, tablename)::regclass AS leaf) named
+  WHERE pubname = {name} AND coalesce(obj_description(p.oid, 'pg_publication'), '') <> {made}
+  AND NOT coalesce(pg_partition_root(leaf)::regclass, leaf) = ANY (ARRAY[{mine}]::regclass[])"""
+"""Another table, or a partition of one, in a publication that nobody marked."""
 
 
 def _slot(source: CaptureSource) -> Step:
@@ -161,7 +198,7 @@ def _slot(source: CaptureSource) -> Step:
         undo=(
             _when(
                 f"SELECT FROM pg_replication_slots WHERE slot_name = {_text(source.slot)} AND active",
-                _RAISE.format(what=f"capture still reads with slot %: stop the connector first', {_text(source.slot)}"),
+                _raise(f"capture still reads with slot {source.slot}: stop the connector first"),
             ),
             _DROP_SLOT.format(name=_text(source.slot)),
         ),
@@ -179,6 +216,17 @@ def _unless(there: str, statements: str) -> str:
 
 def _when(there: str, statements: str) -> str:
     return f"DO $$ BEGIN IF EXISTS ({there}) THEN {statements} END IF; END $$;"
+
+
+def _undone(there: str, comment: str, statements: str, left: str) -> str:
+    """What was made is taken back; what was there before is told to be left. comment: what it bears, of a row of `there`."""
+    made = f"{there} AND {comment} = {_text(MADE)}"
+    told = f"IF EXISTS ({there}) THEN RAISE NOTICE '%', {_text(left)}; END IF;"
+    return f"DO $$ BEGIN IF EXISTS ({made}) THEN {statements} ELSE {told} END IF; END $$;"
+
+
+def _raise(what: str) -> str:
+    return f"RAISE EXCEPTION '%', {_text(what)};"
 
 
 def _text(value: str) -> str:

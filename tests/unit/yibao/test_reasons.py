@@ -35,6 +35,7 @@ FACTS = st.builds(
     kept=WORDS,
     silent=st.booleans(),
     unseen=WORDS,
+    refused=WORDS,
     changed=WORDS,
     owed=st.sampled_from([(), ("his.sf_fymx",)]),
     full=WORDS,
@@ -104,6 +105,7 @@ def test_one_more_fault_never_hides_one_that_stands_before_it(facts, fault):
         (of_capture(connector="PAUSED"), "capture_stopped", "paused it", "yibao connector resume his"),
         (of_capture(changed="server is another one", mend="do this"), "source_changed", "another one", "do this"),
         (of_capture(connector="UNASSIGNED"), "capture_unassigned", "unassigned", "yibao connector restart his --all"),
+        (of_capture(refused="refuses the login of capture"), "database_refuses", "refuses the login", "yibao source prepare his"),
         (of_capture(silent=True, unseen="refused"), "database_away", "refused", "mend the database"),
         (of_capture(silent=True, slot=Slot.UNREAD), "slot_unread", "nobody reads", "yibao connector restart his --all"),
         (

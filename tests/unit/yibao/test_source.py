@@ -50,7 +50,7 @@ def test_the_way_back_is_the_last_step_first(mariadb):
     """A login goes before what it may read is forgotten."""
     back = prepare("his", "--undo").output
     assert back.index("DROP PUBLICATION") < back.index("DROP ROLE")
-    assert "DROP USER IF EXISTS" in prepare("his", "--undo", site=mariadb).output
+    assert "DROP USER" in prepare("his", "--undo", site=mariadb).output
 
 
 def test_the_host_of_an_account_is_the_one_that_was_said(mariadb):

@@ -141,6 +141,7 @@ OF_H1 = {(H1, "fee_list_d"): Kind(30, NOW - 9_000_000)}
         (asked(marks(), shown=capture(beat_s=None), slots={"his": SlotLook(Slot.UNREAD, 40 << 20)}), "capture his", "slot_unread"),
         (asked(marks(), shown=capture(beat_s=300.0), slots={"his": SlotLook(Slot.LOST)}), "capture his", "slot_lost"),
         (asked(marks(), shown=capture(beat_s=300.0, unseen="no route")), "capture his", "database_away"),
+        (asked(marks(), shown=capture(unseen="refuses the login", refused=True)), "capture his", "database_refuses"),
         (asked(marks(), shown=capture(task="FAILED", trace="cannot log in")), "capture his", "capture_failed"),
         (asked(marks(), shown=capture(task="FAILED", trace="x: No space left on device")), "capture his", "disk_full"),
         (asked(marks(), shown=capture(task="FAILED", trace='slot "a" is invalidated')), "capture his", "slot_lost"),

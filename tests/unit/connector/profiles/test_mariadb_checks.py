@@ -213,11 +213,19 @@ def test_the_topic_of_its_tables_structure_is_made_and_kept():
     assert "capture.history.his" not in {spec.name for spec in plan_topics(Topics(), [other], topic_settings())}
 
 
-def test_a_log_that_was_removed_is_told_without_a_word_of_slots():
-    failure = "Could not find first log file name in binary log index file Error code: 1236; SQLSTATE: HY000."
+@pytest.mark.parametrize(
+    ("failure", "lost"),
+    [
+        ("Could not find first log file name in binary log index file Error code: 1236; SQLSTATE: HY000.", "its place in the log"),
+        ("connecting slave requested to start from GTID 0-2-31, which is not in the master's binlog", "its place in the log"),
+        ("The db history topic is missing. You may attempt to recover it", "its schema history (capture.history.his)"),
+    ],
+)
+def test_what_is_lost_is_told_without_a_word_of_slots(failure, lost):
+    """A log that was removed, a server that never had the last transaction, a topic that somebody deleted."""
     assert is_lost(failure)
     told = remedy_of(failure, SOURCE)
-    assert ("yibao connector forget his" in told, "slot" in told) == (True, False)
+    assert (True, True, False) == (told.startswith(f"{lost} is lost"), "yibao connector forget his" in told, "slot" in told)
     assert not profile_of(DatabaseKind.MARIADB).keeps_log
 
 
