@@ -91,7 +91,7 @@ def test_replay_is_a_template_that_never_starts_by_itself():
 
 
 def test_a_plan_of_replay_says_why_also_where_it_only_looks():
-    """A plan without a reason is refused: the job that the notes tell to make would end with 2, for everybody who changes no value."""
+    """A plan without a reason is refused: the job that the notes tell to make would end with 2 where no value is changed."""
     for topology in ("default", "removed"):
         (cron,) = of_kind(topology, "CronJob")
         pod = cron["spec"]["jobTemplate"]["spec"]["template"]["spec"]
