@@ -50,9 +50,9 @@ class Guided(PlainNight):
         self.until(lambda: self.is_drained(self.days), "all records of the first days")
         self.say(f"{len(self.accepted())} records accepted")
 
-    def begin_workers(self, name: str, *words: str) -> None:
-        """`yibao worker all`, in the background."""
-        self.begin("worker", "all", *words, name=name)
+    def begin_workers(self, name: str, *words: object) -> None:
+        """`yibao worker all`, in the background; without words with a home of its own."""
+        self.begin("worker", "all", *(words or ("--home", self.home_of(None))), name=name)
 
     def typed(self, line: str, *, codes: Sequence[int] = (0,)) -> str:
         """A command of the page, in the site's folder; what it prints. Raises Failed where it ends with another code."""
