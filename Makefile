@@ -18,6 +18,7 @@ OPERATIONS_ARGS ?=
 DATABASES_ARGS ?=
 CHART_ARGS  ?=
 CLUSTER_ARGS ?=
+WALK_ARGS   ?=
 IMAGES_ARGS ?=
 COMPILED_ARGS ?=
 export LOCK_ARGS ?=
@@ -103,8 +104,8 @@ bench: setup ## measure throughput and write build/bench.json (BENCH_ARGS='whole
 path-proof: setup ## prove that a checkout works in an awkward path, and writes nowhere else (about 4 minutes)
 	@$(VENV)/python -m tests.path_proof $(DEMO_ARGS)
 
-walk-proof: setup ## walk the README's section about a site, command by command, on a stack of its own (some minutes)
-	@$(VENV)/python -m tests.walk
+walk-proof: setup ## walk the README's section about a site, and the guide's ways out of disasters, on stacks of their own (minutes; WALK_ARGS='kafka_lost')
+	@$(VENV)/python -m tests.walk $(WALK_ARGS)
 
 examples-proof: setup ## every example of deploy/examples from rows to accepted records, held against its own SQL (minutes; EXAMPLES='clinic' for some)
 	@$(VENV)/python -m tests.examples $(EXAMPLES)

@@ -1,14 +1,18 @@
-"""`make walk-proof`: the README's section about a site, command by command, by somebody who reads nothing else.
+"""`make walk-proof`: the README's section about a site, command by command, by somebody who reads nothing else; then ways of the
+operator's guide (docs/guide.md) on its worst days.
 
-In a fresh folder, on the embedded stack, with the simulated platform and the sample hospital. The only edits are those that the
-section names: another port where one is taken, and the ID that `dlq list` shows.
+In a fresh folder, on the embedded stack, with the simulated platform and the sample hospital. Of the README the only edits are
+those that the section names: another port where one is taken, and the ID that `dlq list` shows. WALK_ARGS names some of the walks.
 """
 
+import argparse
 import json
 import shutil
 import sys
 import time
+import traceback
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +28,9 @@ _AGAIN_S = 2.0
 
 
 FOLDER = CHECKOUT / ".yibao" / "walk"
+README = "readme"
+GUIDE = ("connect_offsets_lost", "kafka_lost", "more_partitions")
+"""Modules of this folder, each a way of the guide."""
 
 
 class Astray(Exception):
@@ -31,6 +38,31 @@ class Astray(Exception):
 
 
 def main() -> int:
+    """0 when every walk led where its page says."""
+    parser = argparse.ArgumentParser(prog="make walk-proof", description=__doc__)
+    parser.add_argument("walks", nargs="*", choices=[README, *GUIDE, []], help="all of them without a word")
+    asked = parser.parse_args().walks or [README, *GUIDE]
+    codes = [_readme() if walk == README else _guide(walk) for walk in asked]
+    return max(codes)
+
+
+def _guide(walk: str) -> int:
+    """0 when a way of the guide led where it says."""
+    folder, began = FOLDER / walk, time.monotonic()
+    _clear(folder)
+    folder.mkdir(parents=True)
+    try:
+        figures = import_module(f"tests.walk.{walk}").prove(folder, lambda text: print(text, flush=True))
+    except Exception:  # noqa: BLE001 - the walks behind it say something all the same
+        sys.stderr.write(f"{walk}: {traceback.format_exc()}\n")
+        return 1
+    finally:
+        _clear(folder)
+    print(f"{walk}: {figures}; {time.monotonic() - began:.0f} s", flush=True)
+    return 0
+
+
+def _readme() -> int:
     """0 when the walk led to accepted records and to dead letters that can be read."""
     _clear(FOLDER)
     FOLDER.mkdir(parents=True)
@@ -53,7 +85,8 @@ def main() -> int:
 
 def _clear(folder: Path) -> None:
     """Leave nothing of a walk, also of one that was killed; `make clean` finds a stack there, too."""
-    Stack(folder / "mysite" / "stack").erase()
+    for stack in (folder / "mysite" / "stack", folder / "stack"):
+        Stack(stack).erase()
     shutil.rmtree(folder, ignore_errors=True)
 
 
