@@ -39,10 +39,10 @@ class Days:
         """The bad night: nothing of it is over for the oracle."""
         self._play(_open(Workload(visits=self._visits, seed=self._seed)))
 
-    def after(self, *, rate: float) -> None:
-        """What comes while plans run."""
+    def after(self, *, rate: float, bad_share: float = BAD_SHARE) -> None:
+        """What comes while plans run. bad_share: see `Workload`."""
         rng = random.Random(f"{self._seed}/after")
-        workload = Workload(visits=max(1, self._visits // 2), seed=self._seed, first=self._visits + 1)
+        workload = Workload(visits=max(1, self._visits // 2), seed=self._seed, first=self._visits + 1, bad_share=bad_share)
         old = list(self._changes_of_before(rng))
         self._play(_alternating(old, list(_open(workload)), rng), rate=rate)
 
@@ -54,15 +54,21 @@ class Days:
         """What must have been reported, in the end, if this is the end. May be asked again after more."""
         if self._foreseen[0] == len(self._followed):
             return self._foreseen[1]
-        self.expected = []
-        oracle = Oracle(self.expected.append, captured=True)
+        self.expected = self._expected(captured=True)
+        self._foreseen = len(self._followed), _read(self.expected, folder / "expected.jsonl")
+        return self._foreseen[1]
+
+    def standing(self, folder: Any) -> list[Ending]:
+        """What must be reported by a capture that begins now: of the rows that stand in the database, nothing before."""
+        return _read(self._expected(captured=False), folder / "standing.jsonl")
+
+    def _expected(self, *, captured: bool) -> list[Expected]:
+        found: list[Expected] = []
+        oracle = Oracle(found.append, captured=captured)
         for transaction in list(self._followed):
             oracle.follow(transaction)
         oracle.finish()
-        file = folder / "expected.jsonl"
-        file.write_bytes(b"".join(one.line() for one in self.expected))
-        self._foreseen = len(self._followed), read_endings(file)
-        return self._foreseen[1]
+        return found
 
     def below_refused(self, endings: Iterable[Ending]) -> set[str]:
         """Keys of the lines, those that they had before among them, whose visit or settlement is refused."""
@@ -118,6 +124,11 @@ class Days:
         yield _update(VISITS, row, cbqh=other)
         if back:
             yield _update(VISITS, row, cbqh=row["cbqh"])
+
+
+def _read(expected: Iterable[Expected], file: Any) -> list[Ending]:
+    file.write_bytes(b"".join(one.line() for one in expected))
+    return read_endings(file)
 
 
 def _update(table: Any, row: Cells, **changed: Cell) -> Transaction:

@@ -11,7 +11,7 @@ from kafka.admin import KafkaAdminClient
 
 from streams.broker_wiring import client_options
 from tests.walk.guide import walk_under
-from tests.walk.guided import RATE, VISITS, Guided, Say
+from tests.walk.guided import Guided, Say
 
 _HEADING: Final = "Disaster recovery"
 _OWN: Final = "connect"
@@ -33,14 +33,14 @@ def _walk(night: Guided) -> str:
     last, *_ = walk_under(_HEADING, from_words="Afterwards")
     night.begun()
     lost = _forget(night)
-    night.days.after(rate=RATE)
+    night.hospital_goes_on()
     night.all_typed(first)
-    live = threading.Thread(target=night.days.more, kwargs={"first": 10 * VISITS, "visits": 6, "rate": RATE}, daemon=True)
+    live = threading.Thread(target=night.hospital_goes_on_further, daemon=True)
     live.start()
     night.all_typed(orders)
     live.join()
     night.all_typed(last)
-    night.until(lambda: night.is_drained(night.days), "all records, after the walk")
+    night.until(lambda: night.is_empty(night.site), "the topics, run empty")
     return f"{lost} topics of Connect lost while the hospital went on: {night.judged(night.days)}"
 
 

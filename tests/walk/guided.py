@@ -3,17 +3,18 @@
 import shlex
 import subprocess
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from sandbox.judge import Ending, digests_of
+from sandbox.judge import Ending, Judgement, digests_of, judge
 from sandbox.stack import Stack
 from streams.broker_wiring import broker_access, client_options
 from streams.deadletter.reading import read_dead_letters
+from streams.deadletter.record import DeadLetterView
 from streams.mapping import Site, load_site
 from streams.topics.broker import Broker
+from tests.chaos.verdict import acceptances_in
 from tests.operations.failed import Failed
 from tests.operations.plain_night import PlainNight
 from tests.replay.days import Days
@@ -23,6 +24,11 @@ VISITS: Final = 20
 RATE: Final = 40.0
 _COMMAND_S: Final = 900.0
 _FEW: Final = 5
+_LOOKS: Final = ("yibao connector status", "yibao connector plan")
+"""Commands that end with 1 where they find what the next command of the page mends."""
+_LOOK_S: Final = 1.0
+_MISSING_S: Final = 150.0
+"""How long something may be missing when nothing waits: what a tick lets go."""
 Say = Callable[[str], None]
 
 
@@ -54,9 +60,12 @@ class Guided(PlainNight):
         """`yibao worker all`, in the background; without words with a home of its own."""
         self.begin("worker", "all", *(words or ("--home", self.home_of(None))), name=name)
 
-    def typed(self, line: str, *, codes: Sequence[int] = (0,)) -> str:
-        """A command of the page, in the site's folder; what it prints. Raises Failed where it ends with another code."""
+    def typed(self, line: str) -> str:
+        """A command of the page, in the site's folder; what it prints. Raises Failed where it ends with another code than 0, or 1
+        where it looks and finds something.
+        """
         began = time.monotonic()
+        codes = (0, 1) if line.startswith(_LOOKS) else (0,)
         words = tuple(shlex.split(line)[1:])
         done = subprocess.run(
             self._command(words),
@@ -86,25 +95,53 @@ class Guided(PlainNight):
         with Broker(broker_access(site)) as broker:
             return sum(one.waiting or 0 for one in lags_of(site, broker) if not stages or one.stage in stages)
 
+    def sent_anew(self, since: int) -> str:
+        """Behind so many acceptances the platform gets each record that the database shows, once, in its present version, and
+        nothing else, and what is wrong has its letter; in words. Waits until nothing waits and nothing is missing. Raises Failed.
+        """
+        self.until(lambda: self.is_empty(self.site), "the topics, run empty")
+        end = time.monotonic() + _MISSING_S
+        while (found := self._judged_since(since)).missing and time.monotonic() < end:
+            time.sleep(_LOOK_S)
+        told = {name: getattr(found, name) for name in ("missing", "unexpected", "doubled", "out_of_order")}
+        counts = ", ".join(f"{name} {len(faults)}" for name, faults in told.items())
+        if not found.ok:
+            amounts = {name: pair for name, pair in found.amounts.items() if pair[0] != pair[1]}
+            raise Failed(f"sent anew: {counts}, amounts {amounts}; {[each for some in told.values() for each in some[:_FEW]]}")
+        sent = f"{found.accepted.total()} records of {found.expected.total()} sent anew"
+        return f"{sent}, {found.dead_letters.total()} letters, {counts}, amounts to the cent"
+
+    def _judged_since(self, since: int) -> Judgement:
+        again = self.accepted()[since:]
+        endings = self._here(self.days.standing(self.folder), again)
+        return judge(endings, acceptances_in(again), self._letters(), platform_is_known=False)
+
+    def hospital_goes_on(self) -> None:
+        """What nobody sees as it comes. Nothing of it is wrong: of a row that becomes wrong unseen, its right version of before is
+        never reported, nor what belongs to it.
+        """
+        self.days.after(rate=RATE, bad_share=0.0)
+
+    def hospital_goes_on_further(self) -> None:
+        """The same again, with visits of other numbers."""
+        self.days.more(first=10 * VISITS, visits=6, rate=RATE, bad_share=0.0)
+
+    def _letters(self) -> list[DeadLetterView]:
+        """A row that names no visit is told again when it is read again, for nothing remembers it: one letter of each."""
+        return list({(one.record_key_hash and one.id) or (one.rule, one.row_key): one for one in super()._letters()}.values())
+
+    def until_filled(self, site: Site, slot: str) -> None:
+        """Capture has read all that the database shows now, and each record of it waits for deliver, which is paused."""
+        there = sum(one.outcome == "accepted" for one in self.days.standing(self.folder))
+        read = "SELECT 1 FROM pg_replication_slots WHERE slot_name = %s AND confirmed_flush_lsn >= %s"
+        with self.connect() as database:
+            (end,) = database.execute("SELECT pg_current_wal_lsn()").fetchone() or (None,)
+            self.until(lambda: database.execute(read, (slot, end)).fetchone(), f"the end of the database's log, read by {slot}")
+        self.until(lambda: self.is_empty(site, "place", "join") and self.waiting(site, "deliver") >= there, "all rows, joined")
+
     def is_empty(self, site: Site, *stages: str) -> bool:
         """Whether nothing waits for these stages, but the last ticks."""
         return self.waiting(site, *stages) <= site.kafka.partitions
-
-
-def demand_present(again: Sequence[Mapping[str, Any]], endings: Sequence[Ending]) -> str:
-    """Of what was sent anew each record has its present version, once, and nothing older; nothing that is gone is there, nothing is
-    missing. In words. Raises Failed.
-    """
-    sent = Counter((one["service"], one["institution"], one["key"], one["hash"]) for one in again)
-    last = {one.id: one.versions[-1] for one in endings if one.outcome == "accepted"}
-    missing = [identity for identity, version in last.items() if not sent[*identity, version]]
-    stale = [key for key in sent if last.get(key[:3]) not in (None, key[3])]
-    gone = [key for key in sent if key[:3] not in last]
-    doubled = [key for key, times in sent.items() if times > 1]
-    faults: Mapping[str, Sequence[object]] = {"missing": missing, "stale": stale, "gone": gone, "doubled": doubled}
-    if found := {name: f"{len(keys)}, such as {keys[:_FEW]}" for name, keys in faults.items() if keys}:
-        raise Failed(f"of {len(last)} records, sent anew: {found}")
-    return f"{len(last)} records sent anew, each once and in its present version"
 
 
 def untold(site: Site, gone: Iterable[Ending]) -> list[Ending]:

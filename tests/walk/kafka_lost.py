@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.operations.failed import Failed
 from tests.walk.guide import walk_under
-from tests.walk.guided import RATE, VISITS, Guided, Say, demand_present
+from tests.walk.guided import Guided, Say
 
 _HEADING = "Disaster recovery"
 
@@ -29,7 +29,7 @@ def _walk(night: Guided) -> str:
     night.begun()
     before = len(night.accepted())
     _lose(night)
-    night.days.after(rate=RATE)
+    night.hospital_goes_on()
     if len(night.accepted()) != before:
         raise Failed("records were sent without Kafka")
     night.stop("workers")
@@ -38,13 +38,11 @@ def _walk(night: Guided) -> str:
         if line == "yibao worker all":
             night.begin_workers("workers")
         else:
-            night.typed(line, codes=(0, 1) if line == "yibao connector plan" else (0,))
-    night.days.more(first=10 * VISITS, visits=6, rate=RATE)
-    night.until(lambda: _is_read(night), "all rows, read and joined")
+            night.typed(line)
+    night.hospital_goes_on_further()
+    night.until_filled(night.site, "yibao_his")
     _let_go(night, last, before)
-    endings = night.days.endings(night.folder)
-    night.until(lambda: night.is_drained(night.days), "all records, after the walk")
-    return f"Kafka lost after {before} records: {demand_present(night.accepted()[before:], endings)}"
+    return f"Kafka lost after {before} records: {night.sent_anew(before)}"
 
 
 def _lose(night: Guided) -> None:
@@ -54,12 +52,6 @@ def _lose(night: Guided) -> None:
     night.stack.start("kafka")
     night.stack.start("connect")
     night.say("the broker is lost, and an empty one is there")
-
-
-def _is_read(night: Guided) -> bool:
-    with night.connect() as database:
-        (rows,) = database.execute("SELECT count(*) FROM his.sf_fymx").fetchone() or (0,)
-    return night.is_empty(night.site, "place", "join") and night.waiting(night.site, "deliver") > rows / 2
 
 
 def _let_go(night: Guided, last: Sequence[str], before: int) -> None:

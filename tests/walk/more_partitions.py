@@ -14,9 +14,10 @@ import yaml
 
 from streams.private_files import write_private
 from tests.walk.guide import walk_under
-from tests.walk.guided import RATE, VISITS, Guided, Say, demand_present, untold
+from tests.walk.guided import Guided, Say, untold
 
 _PARTITIONS: Final = 6
+_SLOT: Final = "yibao_his_new"
 _WORKERS: Final = "yibao worker all -c new.yaml"
 _HEADING: Final = "More partitions"
 
@@ -40,7 +41,7 @@ class _Moving:
         beside, drained, let_go = walk_under(_HEADING)
         night.begun()
         self._write_files()
-        hospital = threading.Thread(target=night.days.after, kwargs={"rate": RATE}, daemon=True)
+        hospital = threading.Thread(target=night.hospital_goes_on, daemon=True)
         hospital.start()
         for line in beside:
             if line == _WORKERS:
@@ -48,41 +49,35 @@ class _Moving:
             else:
                 night.typed(line)
         hospital.join()
-        night.until(self._is_filled, "all rows, read and joined by the new one")
+        night.until_filled(self._new, _SLOT)
+        old = night.judged(night.days)
         self._drain(drained)
         before = len(night.accepted())
         night.stop("workers")
-        night.days.more(first=10 * VISITS, visits=6, rate=RATE)
-        night.until(lambda: night.is_empty(self._new, "place", "join"), "what came since, joined")
+        night.hospital_goes_on_further()
+        night.until_filled(self._new, _SLOT)
         night.all_typed(let_go)
         night.site_file = self._folder / "new.yaml"
-        night.until(lambda: night.is_drained(night.days), "all records, from the new one")
-        endings = night.days.endings(night.folder)
-        told = demand_present(night.accepted()[before:], endings)
-        gone = self._demand_told(endings)
+        told = night.sent_anew(before)
+        gone = self._demand_told(night.days.endings(night.folder))
         self._take_away()
-        return f"{_PARTITIONS} partitions for 4: {before} records from the old topics, then {told}; {gone} withdrawn"
+        return f"{_PARTITIONS} partitions for 4: from the old topics {old}, then {told}; {gone} withdrawn"
 
     def _write_files(self) -> None:
         document: dict[str, Any] = yaml.load(self._night.site_file.read_text("utf-8"), Loader=yaml.BaseLoader)
         write_private(self._folder / "old.yaml", self._night.site_file.read_text("utf-8"))
         document["kafka"] |= {"topic_prefix": "his-new-", "partitions": f"{_PARTITIONS}"}
-        document["sources"]["his"] |= {"slot": "yibao_his_new", "publication": "yibao_his_new"}
+        document["sources"]["his"] |= {"slot": _SLOT, "publication": "yibao_his_new"}
         document["workers"] = {"home": f"{self._night.folder / 'home-new'}"}
         write_private(self._folder / "new.yaml", yaml.safe_dump(document, allow_unicode=True))
         self._new = self._night.site_of("new.yaml")
-
-    def _is_filled(self) -> bool:
-        """Nothing waits for place and join, and as much for deliver as the old one has reported."""
-        new = self._night.waiting(self._new, "deliver")
-        return self._night.is_empty(self._new, "place", "join") and new >= len({one["key"] for one in self._night.accepted()})
 
     def _drain(self, lines: Sequence[str]) -> None:
         night = self._night
         for line in lines:
             night.typed(line)
             if line == "yibao lag -c old.yaml":
-                night.until(lambda: night.is_drained(night.days), "the old topics, drained")
+                night.until(lambda: night.is_empty(night.site), "the old topics, drained")
 
     def _demand_told(self, endings: list[Any]) -> int:
         """What is gone and was reported is told, by the old one or the new one."""
