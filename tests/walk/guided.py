@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
-from sandbox.judge import Ending, Judgement, digests_of, judge
+from sandbox.judge import Judgement, judge
 from sandbox.stack import Stack
-from streams.broker_wiring import broker_access, client_options
-from streams.deadletter.reading import read_dead_letters
+from streams.broker_wiring import broker_access
 from streams.deadletter.record import DeadLetterView
 from streams.mapping import Site, load_site
 from streams.topics.broker import Broker
@@ -142,10 +141,3 @@ class Guided(PlainNight):
     def is_empty(self, site: Site, *stages: str) -> bool:
         """Whether nothing waits for these stages, but the last ticks."""
         return self.waiting(site, *stages) <= site.kafka.partitions
-
-
-def untold(site: Site, gone: Iterable[Ending]) -> list[Ending]:
-    """Those of these records that no letter of a site tells as withdrawn."""
-    reading = read_dead_letters(client_options(site), site.topics.dead)
-    letters = {one.record_key_hash for one in reading.told if one.dead_class == "WITHDRAWN"}
-    return [one for one in gone if not letters & digests_of(one)]

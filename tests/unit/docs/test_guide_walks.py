@@ -7,11 +7,6 @@ from tests.walk.guide import walk_under
 
 def test_each_walk_finds_its_blocks():
     """A heading or a first word that was changed would be found by a proof that takes minutes."""
-    assert 3 == len(walk_under("More partitions"))
-    beside, drained, let_go = walk_under("More partitions")
-    assert "yibao worker all -c new.yaml" == beside[-1]
-    assert "yibao lag -c old.yaml" in drained
-    assert let_go[-1].startswith("yibao resume ")
     orders, last = walk_under("Disaster recovery", from_words="**All of Kafka, without a copy.**")[:2]
     assert orders[0].startswith("yibao topics apply --report-everything-again ")
     assert last[-1].startswith("yibao resume ")
