@@ -8,17 +8,9 @@ from contextlib import aclosing
 from functools import partial
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, errors
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.codec import lz4_encode
-from aiokafka.errors import (
-    InvalidTransactionTimeout,
-    KafkaConnectionError,
-    KafkaError,
-    NoBrokersAvailable,
-    NodeNotReadyError,
-    RequestTimedOutError,
-)
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.structs import OffsetAndMetadata
 from aiokafka.structs import TopicPartition as KafkaPartition
@@ -75,7 +67,7 @@ class KafkaProducer:
     async def start(self) -> None:
         try:
             await started(self._producer)
-        except InvalidTransactionTimeout:  # the brokers allow less
+        except errors.InvalidTransactionTimeout:  # the brokers allow less
             self._producer = self._patient(_LEAST_TRANSACTION_MS)
             await started(self._producer)
 
@@ -176,17 +168,15 @@ class KafkaBroker:
         client = (await self._reader(""))._client  # noqa: SLF001 - guarded by the pin
         nodes = [broker.nodeId for broker in client.cluster.brokers()]
         random.shuffle(nodes)
-        failed: Exception = NoBrokersAvailable()
+        failed: Exception = errors.NoBrokersAvailable()
         for node in nodes:
             try:
                 async with asyncio.timeout(_TURN_S):
                     return ids_in(await client.send(node, IdsOf(topics)))
             except NotImplementedError:  # an old broker
                 return {}
-            except KafkaError as exc:  # one that is away: another one knows as much
-                failed = exc
-            except TimeoutError:  # one that hangs
-                failed = RequestTimedOutError(f"broker {node}")
+            except (errors.KafkaError, TimeoutError) as exc:  # one that is away, or hangs: another one knows as much
+                failed = exc if isinstance(exc, errors.KafkaError) else errors.RequestTimedOutError(f"broker {node}")
         client.force_metadata_update()
         raise failed
 
@@ -272,7 +262,7 @@ async def _described(admin: Any, topics: list[str]) -> Any:
     for _ in range(_TURNS - 1):
         try:
             return await admin.describe_topics(topics)
-        except (NodeNotReadyError, KafkaConnectionError):
+        except (errors.NodeNotReadyError, errors.KafkaConnectionError):
             await asyncio.sleep(_TURN_PAUSE_S)
     return await admin.describe_topics(topics)
 

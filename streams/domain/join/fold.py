@@ -19,7 +19,7 @@ from streams.domain.join.charging import Charging
 from streams.domain.join.emptying import Emptying
 from streams.domain.join.entries import awaits_lookup, is_moved, is_row, source_of
 from streams.domain.join.limits import JoinLimits
-from streams.domain.join.moving import NOT_KNOWN, Moving, Passed
+from streams.domain.join.moving import NOT_KNOWN, Moving, Passed, moved_in
 from streams.domain.join.origin import of_change
 from streams.domain.join.placing import UNAVAILABLE_VALUE, Unplaceable, own_columns, place, stored, truncated
 from streams.domain.join.rebuilding import Rebuilding, is_left
@@ -236,11 +236,11 @@ class Joiner:
         """The visits with rows for which a tick may have something to do, each once, with these rows' keys."""
         moved = dict.fromkeys(view.moved()) if run.moving.is_news else {}
         for visit_key, keys in view.due(tick.at, run.lookups):
-            of_lanes = _moved_in(view, visit_key) if visit_key in moved else ()
+            of_lanes = moved_in(view, visit_key) if visit_key in moved else ()
             moved.pop(visit_key, None)
             yield visit_key, {*keys, *of_lanes}
         for visit_key in moved:
-            yield visit_key, _moved_in(view, visit_key)
+            yield visit_key, moved_in(view, visit_key)
 
     def _due(  # noqa: PLR0913 - a part of `_tick`
         self, run: Building, tick: Tick, view: StateView, visit_key: bytes, due: Sequence[StoredRow], *, most: int
@@ -292,11 +292,6 @@ def _held(run: Building, visit: Visit, before: StoredRow, change: RowChange, rul
     if found.change is None or found.beneath is not None:
         run.count(EXCHANGED)
     return found
-
-
-def _moved_in(view: StateView, visit_key: bytes) -> list[bytes]:
-    """The keys of a visit's rows that wait for a lane of another partition."""
-    return [key for key, value in view.visit(visit_key).items() if is_moved(value)]
 
 
 def _reporting_order(row: StoredRow) -> tuple[int, Arrival]:

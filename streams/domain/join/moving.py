@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 import orjson
 
 from streams.domain.changes import Incoming
-from streams.domain.join.entries import FORM, SEPARATOR, WITH_INSTITUTION, WITH_TRAIL
+from streams.domain.join.entries import FORM, SEPARATOR, WITH_INSTITUTION, WITH_TRAIL, is_moved
 from streams.domain.join.parts import MOVED_FROM
 from streams.domain.join.passing import Passing
 from streams.domain.join.view import StateView
@@ -167,6 +167,11 @@ def _key(where: tuple[str, int]) -> bytes:
 def _where(key: bytes) -> tuple[str, int]:
     series, _, number = key[len(_OPEN) :].rpartition(SEPARATOR)
     return series.decode(), int(number)
+
+
+def moved_in(view: StateView, visit_key: bytes) -> list[bytes]:
+    """The keys of a visit's rows that wait for a lane of another partition."""
+    return [key for key, value in view.visit(visit_key).items() if is_moved(value)]
 
 
 def load_leave(value: bytes) -> Leave:
