@@ -33,6 +33,7 @@ class Days:
         self._followed: list[Transaction] = []
         self._rows: dict[tuple[str, Cell], Change] = {}
         self._taken_back: set[Cell] = set()
+        self._anew = 0
         self.newer = self.deleted = self.touched = 0
 
     def before(self) -> None:
@@ -54,18 +55,25 @@ class Days:
         """What must have been reported, in the end, if this is the end. May be asked again after more."""
         if self._foreseen[0] == len(self._followed):
             return self._foreseen[1]
-        self.expected = self._expected(captured=True)
+        self.expected = self._expected()
         self._foreseen = len(self._followed), _read(self.expected, folder / "expected.jsonl")
         return self._foreseen[1]
 
-    def standing(self, folder: Any) -> list[Ending]:
-        """What must be reported by a capture that begins now: of the rows that stand in the database, nothing before."""
-        return _read(self._expected(captured=False), folder / "standing.jsonl")
+    def read_anew(self) -> None:
+        """A capture begins here that knows nothing of before; its endings are `endings_anew`."""
+        self._anew = len(self._followed)
 
-    def _expected(self, *, captured: bool) -> list[Expected]:
+    def endings_anew(self, folder: Any) -> list[Ending]:
+        """What must be reported by that capture: of the rows that stood in the database when it began, and of what came since."""
+        return _read(self._expected(unseen=self._anew), folder / "expected-anew.jsonl")
+
+    def _expected(self, *, unseen: int = 0) -> list[Expected]:
         found: list[Expected] = []
-        oracle = Oracle(found.append, captured=captured)
-        for transaction in list(self._followed):
+        oracle, followed = Oracle(found.append), list(self._followed)
+        for transaction in followed[:unseen]:
+            oracle.follow(transaction)
+        oracle.start_capture()
+        for transaction in followed[unseen:]:
             oracle.follow(transaction)
         oracle.finish()
         return found

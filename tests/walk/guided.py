@@ -3,6 +3,7 @@
 import shlex
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
@@ -96,15 +97,17 @@ class Guided(PlainNight):
 
     def sent_anew(self, since: int) -> str:
         """Behind so many acceptances the platform gets each record that the database shows, once, in its present version, and
-        nothing else, and what is wrong has its letter; in words. Waits until nothing waits and nothing is missing. Raises Failed.
+        nothing else, and what is wrong has its letter; in words. Waits until nothing waits and nothing is wrong. Raises Failed.
         """
         self.until(lambda: self.is_empty(self.site), "the topics, run empty")
         end = time.monotonic() + _MISSING_S
-        while (found := self._judged_since(since)).missing and time.monotonic() < end:
+        while not (found := self._judged_since(since)).ok and time.monotonic() < end:
             time.sleep(_LOOK_S)
         told = {name: getattr(found, name) for name in ("missing", "unexpected", "doubled", "out_of_order")}
+        again = Counter((one["service"], one["institution"], one["key"]) for one in self.accepted()[since:])
+        told["doubled"] = [*told["doubled"], *(key for key, times in again.items() if times > 1)]
         counts = ", ".join(f"{name} {len(faults)}" for name, faults in told.items())
-        if not found.ok:
+        if not found.ok or told["doubled"]:
             amounts = {name: pair for name, pair in found.amounts.items() if pair[0] != pair[1]}
             raise Failed(f"sent anew: {counts}, amounts {amounts}; {[each for some in told.values() for each in some[:_FEW]]}")
         sent = f"{found.accepted.total()} records of {found.expected.total()} sent anew"
@@ -112,8 +115,8 @@ class Guided(PlainNight):
 
     def _judged_since(self, since: int) -> Judgement:
         again = self.accepted()[since:]
-        endings = self._here(self.days.standing(self.folder), again)
-        return judge(endings, acceptances_in(again), self._letters(), platform_is_known=False)
+        endings = self._here(self.days.endings_anew(self.folder), again)
+        return judge(endings, acceptances_in(again), self._letters(), is_over=True, platform_is_known=False)
 
     def hospital_goes_on(self) -> None:
         """What nobody sees as it comes. Nothing of it is wrong: of a row that becomes wrong unseen, its right version of before is
@@ -131,7 +134,7 @@ class Guided(PlainNight):
 
     def until_filled(self, site: Site, slot: str) -> None:
         """Capture has read all that the database shows now, and each record of it waits for deliver, which is paused."""
-        there = sum(one.outcome == "accepted" for one in self.days.standing(self.folder))
+        there = sum(one.outcome == "accepted" for one in self.days.endings_anew(self.folder))
         read = "SELECT 1 FROM pg_replication_slots WHERE slot_name = %s AND confirmed_flush_lsn >= %s"
         with self.connect() as database:
             (end,) = database.execute("SELECT pg_current_wal_lsn()").fetchone() or (None,)

@@ -39,6 +39,7 @@ def _walk(night: Guided) -> str:
             night.begin_workers("workers")
         else:
             night.typed(line)
+    night.days.read_anew()
     night.hospital_goes_on_further()
     night.until_filled(night.site, "yibao_his")
     _let_go(night, last, before)
