@@ -93,9 +93,9 @@ class Reading:
     """The interface field that it is read for."""
     kind: Literal["text", "decimal", "date", "datetime"]
     """What its value is read as."""
-    form: Literal["unix", "format", "fen"] | None = None
-    """How the value stands in the column, where not as databases write it: seconds or milliseconds since 1970, by a pattern, as
-    hundredths."""
+    form: Literal["unix", "format", "compact", "fen"] | None = None
+    """How the value stands in the column, where not as databases write it: seconds or milliseconds since 1970, by a pattern,
+    perhaps as `20240101`, as hundredths."""
     exact: bool = False
     """Whether every digit of a decimal is reported; otherwise it is rounded."""
 

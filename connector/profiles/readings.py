@@ -16,6 +16,7 @@ _READABLE: Final[dict[tuple[str, str | None], frozenset[Sort]]] = {
     ("date", None): frozenset({"day", "moment"}),
     ("date", "unix"): _NUMBERS,
     ("date", "format"): _NUMBERS,
+    ("date", "compact"): _NUMBERS | {"day", "moment"},
     ("text", None): _NUMBERS | {"truth"},
 }
 """Beside texts, which may hold anything. A datetime is read from what a date is."""
@@ -46,7 +47,7 @@ def check_readings(wanted: CapturedTable, column: ColumnOf) -> Iterator[Finding]
 
 def _other(wanted: CapturedTable, reading: Reading, seen: Seen, write: str | None) -> Finding:
     shown = "reported as capture writes it, `2024-01-01T08:00:00Z`" if reading.kind == "text" else "refused"
-    form = f", by `{reading.form}`" if reading.form else ""
+    form = f", by `{reading.form}`" if reading.form in ("unix", "format", "fen") else ""
     return Finding(
         where=f"{wanted.name}.{reading.column}",
         what=f"is {seen.shown}, and {reading.field} is read from it as {reading.kind}{form}: every value would be {shown}",

@@ -26,7 +26,7 @@ class Reads(NamedTuple):
 
     kind: FieldKind
     """The kind."""
-    form: Literal["unix", "format", "fen"] | None = None
+    form: Literal["unix", "format", "compact", "fen"] | None = None
     """How it stands in the column, where not as databases write it."""
     exact: bool = False
     """Whether every digit of a decimal counts."""
@@ -232,7 +232,7 @@ def _form(source: Source) -> Literal["unix", "format"] | None:
 
 _ADDED_UP = frozenset({"product", "sum"})
 """Each of their parts is a decimal as they are."""
-_DAYS = frozenset({"age", "days"})
+_DAYS = frozenset({"age", "days", "date"})
 
 
 def _of_source(source: Source, own: TableRole, time: str | None, reads: Reads | None = None) -> Iterator[ColumnUse]:
@@ -249,13 +249,15 @@ def _of_source(source: Source, own: TableRole, time: str | None, reads: Reads | 
     for way, one in source.nested():
         whole = way in choices and one.dictionary is None
         like = _time(one) if way[0] in _DAYS else time if whole else None
-        yield from _of_source(one, own, like, reads if whole else _part_reads(way[0], one, reads))
+        yield from _of_source(one, own, like, reads if whole else _part_reads(way[0], reads))
 
 
-def _part_reads(way: str | int, one: Source, whole: Reads | None) -> Reads | None:
+def _part_reads(way: str | int, whole: Reads | None) -> Reads | None:
     """As what a value is read that another one is made of."""
     if way in _DAYS:
-        return Reads(FieldKind.DATE, _form(one))
+        return Reads(FieldKind.DATE, "compact")
+    if way in ("part", "join") and whole is not None:
+        return Reads(FieldKind.TEXT)
     if way in _ADDED_UP and whole is not None:
         return Reads(FieldKind.DECIMAL, exact=whole.exact)
     return None

@@ -84,7 +84,7 @@ def _formula(written: Source, whence: Whence) -> formulas.Formula | None:  # noq
         return formulas.Part(written.part.first, written.part.length)
     if written.present is not None:
         return formulas.Present(written.yes or "", written.no or "")
-    return None if written.date is None else formulas.Clocked(wall_day(whence.field))
+    return None if written.date is None else formulas.Clocked(_day(written.date, whence))
 
 
 def _inner(written: Source, whence: Whence) -> DomainSource:

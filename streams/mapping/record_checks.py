@@ -20,7 +20,7 @@ from streams.spec.profiles import REPORTING
 from streams.wording import nearest
 
 CONVERSIONS = ("dictionary", "read_as", "time", "money", "default", "round", "trim", "pad_zeros", "compact", "truncate")
-_INNER = {**dict.fromkeys(("product", "sum", "join", "part"), "default"), "age": "time", "days": "time"}
+_INNER = {**dict.fromkeys(("product", "sum", "join", "part"), "default"), "age": "time", "days": "time", "date": "time"}
 """The conversion that makes sense inside a formula."""
 
 

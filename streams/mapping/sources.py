@@ -84,7 +84,8 @@ class Source(Shorthand):
     no: Code | None = None
     """With `present`: the code where there is none."""
     date: "Source | None" = None
-    """With `clock`: the day of a time that stands in two columns, as a date or `yyyyMMdd`."""
+    """With `clock`: the day of a time that stands in two columns, as a date or `yyyyMMdd`; with `time: instant` the day of a time
+    with a zone."""
     clock: "Source | None" = None
     """With `date`: the time of day, as `HH:mm:ss`, `HH:mm`, `HHmmss` or `HHmm`."""
     switch: "Switch | None" = None

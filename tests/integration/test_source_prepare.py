@@ -169,7 +169,8 @@ def test_what_capture_still_reads_with_is_not_taken_away(database, source):
 def test_a_login_and_a_publication_that_were_there_before_keep_what_they_have(database, source):
     """A program of the hospital, named by mistake, once lost its rights and its login by the way back."""
     database.execute("CREATE ROLE billing LOGIN")
-    database.execute("CREATE PUBLICATION theirs FOR TABLE his.visit, his.charge, his.dept, his.ward, cdc.beat")
+    whole = "WITH (publish_via_partition_root = true)"
+    database.execute(f"CREATE PUBLICATION theirs FOR TABLE his.visit, his.charge, his.dept, his.ward, cdc.beat {whole}")
     database.execute("GRANT USAGE ON SCHEMA his TO billing; GRANT SELECT, UPDATE ON his.visit TO billing")
     theirs = replace(source, user="billing", publication="theirs")
     steps = profile_of(source.kind).preparation(theirs, connect_host="%")
@@ -196,13 +197,35 @@ def test_a_publication_that_hands_out_other_tables_is_not_taken_over(database, s
     database.execute("DROP PUBLICATION theirs; DROP TABLE his.other")
 
 
+@pytest.mark.parametrize("way", ["FOR TABLE his.visit", "FOR TABLE his.visit, his.charge, his.dept, his.ward, cdc.beat"])
+def test_a_publication_that_hands_out_less_is_not_taken_over(database, source, way):
+    """Who reads by it asked for no more: neither for other tables, nor for deletes."""
+    prepare(database, source)
+    database.execute(f"CREATE PUBLICATION theirs {way} WITH (publish = 'insert')")
+    steps = profile_of(source.kind).preparation(replace(source, publication="theirs"), connect_host="%")
+    with pytest.raises(psycopg.errors.RaiseException, match="in another way"):
+        typed(database, [statement for step in steps for statement in step.statements])
+    assert [(False,)] == database.execute("SELECT pubdelete FROM pg_publication WHERE pubname = 'theirs'").fetchall()
+    database.execute("DROP PUBLICATION theirs")
+
+
+def test_a_slot_that_is_none_of_capture_is_not_dropped(database, source):
+    """A standby's, of the same name."""
+    database.execute("SELECT pg_create_physical_replication_slot(%s)", [source.slot])
+    (slot,) = [step for step in profile_of(source.kind).preparation(source, connect_host="%") if step.title.startswith("Slot")]
+    typed(database, slot.undo)
+    assert [(source.slot,)] == database.execute("SELECT slot_name FROM pg_replication_slots").fetchall()
+    database.execute("SELECT pg_drop_replication_slot(%s)", [source.slot])
+
+
 def test_a_login_that_another_source_uses_too_keeps_what_it_has(database, source):
     """Taking back one of two sources once took the schema's right from the other."""
     other = replace(source, name="other", publication="other", slot="other", tables=source.tables[2:])
     for one in (source, other):
         prepare(database, one)
     one = replace(source, tables=source.tables[:2])
-    with pytest.raises(psycopg.errors.DependentObjectsStillExist):
+    with pytest.raises(psycopg.errors.DependentObjectsStillExist, match="keeps all of it") as refused:
         typed(database, back(profile_of(source.kind).preparation(one, connect_host="%")))
+    assert 'REVOKE SELECT ON "his"."visit"' in refused.value.diag.message_hint, "the way out"
     assert set() == found(other)
     typed(database, back(profile_of(source.kind).preparation(other, connect_host="%"))[:-1])

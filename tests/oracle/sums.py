@@ -50,6 +50,7 @@ def mappings(*, moving: bool) -> Mapping[str, CompiledMapping]:
             text = file.read_text("utf-8")
             if moving and file.name == "his.yaml":
                 text = text.replace("settlement: settle_no}\n", "settlement: settle_no, moves: charges}\n" + _OLD)
+                text += "deletions: {moved_within: 1m}\n"  # no longer than lines are waited for here
             (Path(folder) / file.name).write_text(text, "utf-8")
         return compile_site(load_site(Path(folder) / SITE.name))
 

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from streams.domain.validate.judge import SUMS
 from streams.errors import Unreachable, YibaoError
 from streams.explain.pending import Awaited, awaited
 from streams.explain.remembered import differing
@@ -90,4 +91,5 @@ def parts_waiting(site: Site, *, within_s: float = WITHIN_S) -> PartsWaiting:
         return PartsWaiting(unknown=f"{error}")
     read, total = progress
     far = f"{read} of {count_of(total, 'message')} of visit.state were read in {within_s:g} s"
-    return PartsWaiting(of=found, differing=differs, unknown="" if whole else far)
+    judged = site.rules.get(SUMS) != "off"  # what was counted before stays there until its visit changes
+    return PartsWaiting(of=found, differing=differs if judged else {}, unknown="" if whole else far)

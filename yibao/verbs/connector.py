@@ -247,6 +247,10 @@ def forget(
     with ordering(site, config, "forget", source):
         note_to_read(site, captured, [table.name for table in captured.tables], why="yibao connector forget")
         reconciler(site).forget(captured)
+    typer.echo(
+        f"forgotten; {source} begins anew and reads every row. All of its tables are owed until `resnapshot` has looked for "
+        "rows that were deleted meanwhile: `yibao connector status` names the commands"
+    )
 
 
 def _planned(site: Site, source: CaptureSource, *, check: bool) -> Planned:

@@ -9,7 +9,11 @@ from connector.profiles.postgresql.names import quoted, quoted_table, split_tabl
 
 _KEPT_LOG = "50GB"
 _OWNS = "SELECT FROM pg_class JOIN pg_roles r ON r.oid = relowner WHERE r.rolname = {name} AND relkind IN ('r', 'p', 'v', 'm', 'S')"
-_DROP_SLOT = "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = {name} AND NOT active;"
+_DROP_SLOT = (
+    "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = {name} AND NOT active"
+    " AND plugin = 'pgoutput' AND database = current_database();"
+)
+"""Of this database, and of the kind that capture makes: a standby may read by one of the same name."""
 
 
 def preparation(source: CaptureSource) -> tuple[Step, ...]:
@@ -81,11 +85,16 @@ def _role_undone(source: CaptureSource) -> str:
     revoked = " ".join(
         f"REVOKE {right} ON {what} FROM {role};" for right, what in (*given, ("CONNECT", f"DATABASE {quoted(source.database)}"))
     )
+    kept = f"login {source.user} owns something, or may do more than source {source.name} needs, and keeps all of it: "
+    way = f"Where another source logged in by it that is taken back as well: type this, then run that way back: {revoked}"
+    refused = f"ERRCODE = 'dependent_objects_still_exist', MESSAGE = {_text(kept)} || SQLERRM, HINT = {_text(way)}"
+    still = f"RAISE EXCEPTION USING {refused};"
     return _undone(
         f"SELECT FROM pg_roles WHERE rolname = {_text(source.user)}",
         "coalesce(shobj_description(oid, 'pg_authid'), '')",
-        f"{revoked} DROP ROLE {role};",
-        f"login {source.user} is left with all of its rights: prepare did not make it. What it has for capture alone, by hand: "
+        f"BEGIN {revoked} DROP ROLE {role}; EXCEPTION WHEN dependent_objects_still_exist THEN {still} END;",
+        f"login {source.user} is left with all of its rights: prepare did not make it. Of these, take back by hand what it did not "
+        "have before, and nobody else logs in for: "
         f"{revoked} ALTER ROLE {role} NOREPLICATION; Where it is capture's alone: COMMENT ON ROLE {role} IS '{MADE}'; and run "
         "this again.",
     )
@@ -162,8 +171,8 @@ def _publication(source: CaptureSource) -> Step:
             _when(
                 _OTHERS.format(name=_text(source.publication), made=_text(MADE), mine=", ".join(map(_text, mine))),
                 _raise(
-                    f"publication {source.publication} hands out other tables, and prepare did not make it: name another one as "
-                    f"`publication` of source {source.name}, or, where nobody else reads by it: {marked}"
+                    f"publication {source.publication} hands out other tables or in another way, and prepare did not make it: name "
+                    f"another one as `publication` of source {source.name}, or, where nobody else reads by it: {marked}"
                 ),
             ),
             f"ALTER PUBLICATION {name} SET TABLE {', '.join(mine)};",
@@ -183,11 +192,18 @@ def _publication(source: CaptureSource) -> Step:
 
 
 _OTHERS = """\
-SELECT FROM pg_publication p JOIN pg_publication_tables t USING (pubname)
-  CROSS JOIN LATERAL (SELECT format('%I.%I', schemaname, tablename)::regclass AS leaf) named
-  WHERE pubname = {name} AND coalesce(obj_description(p.oid, 'pg_publication'), '') <> {made}
-  AND NOT coalesce(pg_partition_root(leaf)::regclass, leaf) = ANY (ARRAY[{mine}]::regclass[])"""
-"""Another table, or a partition of one, in a publication that nobody marked."""
+SELECT FROM pg_publication p WHERE pubname = {name} AND coalesce(obj_description(p.oid, 'pg_publication'), '') <> {made} AND (
+  NOT (pubinsert AND pubupdate AND pubdelete AND pubtruncate) OR to_jsonb(p) ->> 'pubviaroot' IS DISTINCT FROM 'true'
+  OR EXISTS (SELECT FROM pg_publication_rel r WHERE prpubid = p.oid AND
+    coalesce(to_jsonb(r) ->> 'prqual', to_jsonb(r) ->> 'prattrs') IS NOT NULL)
+  OR EXISTS (SELECT FROM pg_publication_tables t
+    CROSS JOIN LATERAL (SELECT format('%I.%I', schemaname, tablename)::regclass AS leaf) named WHERE t.pubname = p.pubname
+    AND NOT coalesce(pg_partition_root(leaf)::regclass, leaf) = ANY (ARRAY[{mine}]::regclass[]))
+  OR EXISTS (SELECT FROM unnest(ARRAY[{mine}]::regclass[]) AS wanted (one)
+    WHERE NOT puballtables AND NOT EXISTS (SELECT FROM pg_publication_rel WHERE prpubid = p.oid AND prrelid = one)))"""
+"""A publication that nobody marked, and that hands out anything otherwise than is asked here: other tables, fewer of them, some of
+their rows or columns, some of what is done to them.
+"""
 
 
 def _slot(source: CaptureSource) -> Step:

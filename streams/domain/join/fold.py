@@ -230,7 +230,7 @@ class Joiner:
             run.count(LEFT)
         self._telling.tick(run, tick, view)
         self._emptying.tick(run, tick, view)
-        sums.tick(run, tick.at, most=self._limits.rows_a_tick)
+        sums.tick(run, tick.at, self.mappings, most=self._limits.rows_a_tick)
 
     def _waiting(self, run: Building, tick: Tick, view: StateView) -> Iterator[tuple[bytes, Collection[bytes]]]:
         """The visits with rows for which a tick may have something to do, each once, with these rows' keys."""

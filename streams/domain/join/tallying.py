@@ -6,7 +6,7 @@ they still do after so long that its lines should have come (`lines_within_s`), 
 what is counted in the end depends on what rows there are, and not on the order in which they came.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Final, Protocol, TypeAlias
 
@@ -166,12 +166,22 @@ def _share(tallied: Tallied, row: StoredRow | None) -> Share | None:
     return None if row is None or row.deleted else tallied.share(row)
 
 
+def _within_ms(mapping: CompiledMapping) -> int:
+    """So long lines may be on their way: also those that went from one table and have not come in another one yet."""
+    within = max(1, mapping.dialect.options.lines_within_s * 1_000)
+    return max(within, *(table.moved_ms for table in mapping.tables.values())) if mapping.moves else within
+
+
 def _written(sum_: Tally, mapping: CompiledMapping, at: int) -> bytes | None:
     """The entry of a settlement's sums after they changed; None where there is nothing of it any more."""
     if not sum_.differs:
         return tallies.dump(sum_._replace(deadline=0) if sum_.deadline else sum_) if sum_.lines or sum_.settlements else None
-    within = mapping.dialect.options.lines_within_s * 1_000
-    return tallies.dump(sum_ if sum_.deadline else sum_._replace(deadline=at + max(1, within)))
+    return tallies.dump(sum_ if sum_.deadline else sum_._replace(deadline=at + _within_ms(mapping)))
+
+
+def _head_in(key: bytes) -> bytes:
+    """The state key of what made a sum: without it, the sums are made anew."""
+    return SEPARATOR.join(key.split(SEPARATOR)[:3])
 
 
 class Tallying:
@@ -185,11 +195,22 @@ class Tallying:
         """Entries whose time is over, of sums and of others."""
         self._keys += filter(tallies.is_tally, keys)
 
-    def tick(self, run: Counts, at: int, *, most: int) -> None:
-        """Count the settlements whose lines should have come and do not add up, each once. most: so many."""
+    def tick(self, run: Counts, at: int, mappings: Mapping[str, CompiledMapping], *, most: int) -> None:
+        """Count the settlements whose lines should have come and do not add up, each once. most: so many. Sums that another mapping
+        made, or that are not wanted any more, are counted no more: they are made anew, or go, with the next change of a row.
+        """
         for key in self._keys[:most]:
             value = None if visit_key_of(key) in run.kept else self._view.get(key)
             if value is not None and (sum_ := tallies.load(value)).differs and 0 < sum_.deadline <= at:
+                if not self._is_of(key, mappings):
+                    run.take([(key, tallies.dump(sum_._replace(deadline=0))), (_head_in(key), None)])
+                    continue
                 run.take([(key, tallies.dump(sum_._replace(deadline=TOLD)))])
                 run.count(WARNED)
                 run.count(f"{OF_FIELD}{SUMS} MEDFEE_SUMAMT")
+
+    def _is_of(self, key: bytes, mappings: Mapping[str, CompiledMapping]) -> bool:
+        """Whether its source's present mapping made a sum."""
+        head = _head_in(key)
+        mapping = mappings.get(head.rpartition(SEPARATOR)[2].decode())
+        return mapping is not None and mapping.tallied is not None and self._view.get(head) == _made_by(mapping.version)

@@ -299,6 +299,13 @@ def test_a_column_that_can_never_be_what_a_field_is_read_as_is_found(kind, shown
     assert told == {one for one, read in readings.items() if reading(kind, shown, readings=(read,)) is not None}
 
 
+@pytest.mark.parametrize("kind", ["int4", "date", "timestamp", "varchar"])
+def test_a_day_inside_of_a_value_may_be_a_number(kind):
+    """Old systems write 20240101, and an age or a time of two columns reads it."""
+    assert None is reading(kind, kind, readings=(Reading("adm_time", "AGE", "date", "compact"),))
+    assert None is not reading("bool", "boolean", readings=(Reading("adm_time", "AGE", "date", "compact"),))
+
+
 def test_an_amount_with_decimals_is_no_count_of_fen():
     fen = (Reading("adm_time", "PSN_PAY", "decimal", "fen", exact=True),)
     assert "0.125 yuan" in reading("numeric", "numeric(12,2)", readings=fen).what

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from streams.domain.normalise.record import missing_rows, normalise
 from streams.domain.normalise.written import uuid_of
 from streams.domain.records import MissingLookup, Record, SourceRows
-from streams.mapping import BadFiles, compile_site, load_site
+from streams.mapping import BadFiles, capture_sources, compile_site, load_site
 from streams.mapping.columns import columns_by_table
 from streams.spec.fields import ServiceCode
 
@@ -268,6 +268,17 @@ def test_each_table_of_a_switch_has_codes_of_its_own(written, columns, value):
     source = f"{{switch: {{on: a, cases: {{1: {{column: b, dictionary: sex}}, 2: {of_services}}}, else: {{constant: 2}}}}}}"
     field = written("GEND", source, of="visit", dictionaries="  numbers:\n    codes: {3: 1, 4: 2}\n")
     assert value == field.value(**columns)
+
+
+def test_the_day_of_an_instant_is_that_of_the_sites_zone(written):
+    """At eight in the morning in China it is yesterday in the text of capture."""
+    midnight = "2023-12-31T16:00:00Z"
+    field = written("FEE_OCUR_TIME", "{date: {column: a, time: instant}, clock: b}")
+    assert "2024-01-01 09:30:00" == field.value(a=midnight, b="09:30")
+    (source,) = capture_sources(field.site)
+    assert "a" in next(one for one in source.tables if one.name == "his.charge").instants
+    (source,) = capture_sources(written("FEE_OCUR_TIME", "{date: a, clock: b}").site)
+    assert "a" in next(one for one in source.tables if one.name == "his.charge").wall_clock, "held against the column's type"
 
 
 def test_a_second_source_has_codes_of_its_own(written):

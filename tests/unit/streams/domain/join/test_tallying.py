@@ -121,6 +121,37 @@ def test_what_was_counted_stays_counted_when_sums_are_made_anew():
     assert (300, 1, 2000, 1, 0) == load(join.entries[b"V1"][OF_S1])[:5]
 
 
+@pytest.mark.parametrize("now", [{"levels": {"R2": "off"}}, {}])
+def test_a_difference_that_is_waited_for_is_not_counted_by_another_mapping(now):
+    """Nor where the rule was switched off meanwhile: the sum is that of the mapping before."""
+    join = begin()
+    join.change("h.charge", amount="1.00")
+    if "levels" in now:
+        join.joiner = begin(**now).joiner
+    else:
+        join.entries[b"V1"][HEAD] = b'r[11,"another"]'
+    for _ in range(3):
+        join.tick(after_ms=WITHIN_MS)
+    assert (0, 0) == warned(join)
+    assert not join.entries[b"V1"][OF_S1].startswith(b"w"), "no tick comes to it any more"
+
+
+def test_a_line_that_is_on_its_way_between_tables_is_waited_for():
+    """A day table's line that has not come in the year table yet is not gone."""
+    his = mappings()["his"]
+    tables = {
+        name: replace(one, moves="lines", moved_ms=7_200_000) if one.name == "h.charge" else one for name, one in his.tables.items()
+    }
+    join = Join(joiner=Joiner({**mappings(), "his": replace(his, tables=tables)}, LIMITS, zone=his.dialect.zone))
+    for table in ("h.visit", "h.settle"):
+        join.change(table)
+    join.change("h.charge", amount="1.00")
+    join.tick(after_ms=7_199_999)
+    assert (0, 0) == warned(join)
+    join.tick(after_ms=WITHIN_MS)
+    assert (1, 1) == warned(join)
+
+
 def test_sums_of_a_later_form_are_refused():
     """Written back without what was added to them, they would have lost it."""
     with pytest.raises(Newer, match="sums of settlements"):
