@@ -128,7 +128,7 @@ class RuleOptions(Strict):
     """R5: FUND_PAY_SUMAMT contains ACCT_PAY."""
     lines_within_s: Annotated[int, Field(ge=0)] = 60
     """R2: so long a settlement's amount may differ from what its lines add up to before that is counted: lines and settlements
-    arrive apart."""
+    arrive apart. Where rows move between tables, at least `deletions.moved_within`."""
 
 
 class Retention(Strict):
