@@ -33,6 +33,9 @@ _READING: Final = 1
 Moved: TypeAlias = tuple[bytes, StoredRow | None, StoredRow]
 """A line's or settlement's state key, the row before the fold, and the row after it."""
 
+Signed: TypeAlias = tuple[Share, int]
+"""What a row says, and whether it is added (1) or taken out (-1)."""
+
 
 class Visit(Protocol):
     """The visit whose sums are kept, while one event is folded."""
@@ -81,13 +84,11 @@ def tally(visit: Visit, moved: Sequence[Moved], entries: dict[bytes, bytes | Non
         entries.update(_anew(visit, tallied, head, moved, at=at))
         return
     sums: dict[bytes, Tally] = {}
-    for said, says in _pairs(visit, tallied, moved) if mapping.moves else _of_each(tallied, moved):
-        for share, sign in ((said, -1), (says, 1)):
-            if share is not None:
-                key = tallies.key_of(head, share.settlement)
-                if (before := sums.get(key)) is None:
-                    before = _NONE if (value := get(key)) is None else tallies.load(value)
-                sums[key] = tallies.added(before, share, sign)
+    for share, sign in _pairs(visit, tallied, moved) if mapping.moves else _of_each(tallied, moved):
+        key = tallies.key_of(head, share[0])
+        if (before := sums.get(key)) is None:
+            before = _NONE if (value := get(key)) is None else tallies.load(value)
+        sums[key] = tallies.added(before, share, sign)
     for key, sum_ in sums.items():
         entries[key] = _written(sum_, mapping, at)
 
@@ -97,9 +98,9 @@ def _made_by(version: str) -> bytes:
     return tallies.dump_head(f"{_READING} {version}")
 
 
-def _of_each(tallied: Tallied, moved: Sequence[Moved]) -> Iterator[tuple[Share | None, Share | None]]:
+def _of_each(tallied: Tallied, moved: Sequence[Moved]) -> list[Signed]:
     """What these rows said before, and what they say now. Columns are the same object where only what became of a row changed."""
-    share = tallied.share
+    share, found = tallied.share, list[Signed]()
     for _, before, row in moved:
         if before is None or before.deleted:
             said = None
@@ -107,15 +108,20 @@ def _of_each(tallied: Tallied, moved: Sequence[Moved]) -> Iterator[tuple[Share |
             continue
         else:
             said = share(before)
-        if (says := None if row.deleted else share(row)) != said:
-            yield said, says
+        says = None if row.deleted else share(row)
+        if says is not None and says != said:
+            found.append((says, 1))
+        if said is not None and says != said:
+            found.append((said, -1))
+    return found
 
 
-def _pairs(visit: Visit, tallied: Tallied, moved: Sequence[Moved]) -> list[tuple[Share | None, Share | None]]:
+def _pairs(visit: Visit, tallied: Tallied, moved: Sequence[Moved]) -> list[Signed]:
     """The same where rows move between tables."""
     units = {_unit(visit, row) for _, _, row in moved}
     pairs = ((_said(tallied, map(visit.before, unit)), _said(tallied, map(visit.at, unit))) for unit in units)
-    return [(said, says) for said, says in pairs if said != says]
+    changed = ((said, says) for said, says in pairs if said != says)
+    return [(share, sign) for pair in changed for share, sign in zip(pair, (-1, 1), strict=True) if share is not None]
 
 
 def _none(visit: Visit, head: bytes) -> Iterator[tuple[bytes, None]]:

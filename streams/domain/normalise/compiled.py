@@ -103,6 +103,8 @@ def compile_record(about: Service, fields: Fields, dialect: Dialect, *, decisive
     service, own = about.code, fields[about.code]
     known = about.fields
     made = {name: step_of(rule, dialect) for name, rule in own.items()}
+    if about.amount in made:  # the sums of settlements ask for it once more
+        made[about.amount] = made[about.amount].remembering()
     steps = tuple(
         made.get(one.name) or absent_step(one) for one in known if one.name in own or one.required or dialect.blank is not None
     )
