@@ -29,6 +29,7 @@ SETTINGS: Final = {
     "binlog-row-image": "FULL",
     "binlog-row-metadata": "FULL",
     "log-bin-compress": "0",
+    "log-slave-updates": "1",
     "gtid-strict-mode": "1",
     "sync-binlog": "1",
     "default-time-zone": "+08:00",

@@ -16,9 +16,12 @@ from tests.databases.maria_site import (
     execute,
     follow,
     own,
+    prepare,
     reported,
     site,
     state,
+    steps_of,
+    taken_back,
     until,
     wait_for,
     withdrawn,
@@ -39,7 +42,8 @@ def purged(database):
 
 def test_what_is_lost_is_named_and_what_it_held_is_reported_after_the_way_back(own, site, database, yibao):
     """While capture was down the administrator freed the disk: what changed meanwhile stands in no log any more, and what was
-    deleted no snapshot shows. Then somebody deletes a topic that nobody seems to need. And the password changes every quarter.
+    deleted no snapshot shows. Then somebody deletes a topic that nobody seems to need. And somebody types
+    the undo script and the script again while capture runs. And the password changes every quarter.
     """
     for words in (("topics", "apply"), ("connector", "apply")):
         code, _, err = yibao(*words)
@@ -75,6 +79,10 @@ def test_what_is_lost_is_named_and_what_it_held_is_reported_after_the_way_back(o
         wait_for(lambda: len(withdrawn(loaded)) == 2, place, join)
         arrives(database, loaded, 10, place, join)
 
+        taken_back(database, steps_of(site))
+        prepare(database, site)
+        arrives(database, loaded, 12, place, join)
+
         execute(database, "ALTER USER capture@'127.0.0.1' IDENTIFIED BY 'the-next-capture-password'")
         refused = "its database refuses what capture logs in by"
         assert (1, True) == ((told := yibao("connector", "status"))[0], refused in told[1])
@@ -83,7 +91,7 @@ def test_what_is_lost_is_named_and_what_it_held_is_reported_after_the_way_back(o
         arrives(database, loaded, 11, place, join)
         assert 0 == yibao("check", "--live")[0]
         after = reported(loaded)
-    assert {"S1", "1", "6", "7", "8", "9", "10", "11"} == after.keys()
+    assert {"S1", "1", "6", "7", "8", "9", "10", "11", "12"} == after.keys()
     assert ["10.00", "11.00"] == [orjson.loads(one)["MEDFEE_SUMAMT"] for one in after["S1"]]
     assert {1} == {count for versions in after.values() for count in Counter(versions).values()}, "nothing unchanged is told again"
     assert 1 == len(after["1"])

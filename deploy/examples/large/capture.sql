@@ -12,5 +12,5 @@ END $$;
 GRANT USAGE ON SCHEMA his, cdc TO capture_large;
 GRANT SELECT ON ALL TABLES IN SCHEMA his, cdc TO capture_large;
 GRANT UPDATE ON cdc.heartbeat TO capture_large;
-CREATE PUBLICATION yibao_large FOR TABLE his.br, his.ks, his.xm, his.mz_jz, his.mz_js, his.mz_cf, his.mz_cf_n, his.mz_cfmx, his.mz_cfmx_n,
-    his.zy_jz, his.zy_js, his.zy_fy, cdc.heartbeat;
+CREATE PUBLICATION yibao_large FOR TABLE his.br, his.ks, his.xm, his.mz_jz, his.mz_js, his.mz_cf, his.mz_cf_2025,
+    his.mz_cf_2026, his.mz_cfmx, his.mz_cfmx_2025, his.mz_cfmx_2026, his.zy_jz, his.zy_js, his.zy_fy, cdc.heartbeat;

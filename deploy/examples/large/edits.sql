@@ -27,14 +27,14 @@ INSERT INTO mz_cfmx SELECT 16000 + mxh, kdks, cfh, xmdm, dj, sl, cs, fs, 2902 FR
 INSERT INTO mz_js SELECT 2902, 1001, '2026050414:30:00', sum(round(dj * sl * cs * fs, 2)), 10, 0 FROM mz_cfmx WHERE fph = 2902;
 COMMIT;
 
--- step: by night prescriptions go to the year's table, in one transaction
+-- step: by night prescriptions go to their year's table, in one transaction
 BEGIN;
-INSERT INTO mz_cf_n SELECT * FROM mz_cf WHERE cfh <= 10;
+INSERT INTO mz_cf_2026 SELECT * FROM mz_cf WHERE cfh <= 10;
 DELETE FROM mz_cf WHERE cfh <= 10;
 COMMIT;
 
 -- step: and their lines in two: first they stand in both
-INSERT INTO mz_cfmx_n SELECT * FROM mz_cfmx WHERE cfh <= 5;
+INSERT INTO mz_cfmx_2026 SELECT * FROM mz_cfmx WHERE cfh <= 5;
 
 -- step: then in one
 DELETE FROM mz_cfmx WHERE cfh <= 5;
@@ -42,17 +42,33 @@ DELETE FROM mz_cfmx WHERE cfh <= 5;
 -- step: others the other way round: first in none, then in the year's, by another session's transaction
 CREATE TEMP TABLE night AS SELECT * FROM mz_cfmx WHERE cfh BETWEEN 6 AND 10;
 DELETE FROM mz_cfmx WHERE cfh BETWEEN 6 AND 10;
-INSERT INTO mz_cfmx_n SELECT * FROM night;
+INSERT INTO mz_cfmx_2026 SELECT * FROM night;
 
 -- step: a line is corrected in the year's table, and its receipt with it
 BEGIN;
-UPDATE mz_cfmx_n SET sl = sl + 1 WHERE mxh = (SELECT min(mxh) FROM mz_cfmx_n WHERE fph = 2003);
-UPDATE mz_js SET zje = (SELECT sum(round(dj * sl * cs * fs, 2)) FROM mz_cfmx_n WHERE fph = 2003) WHERE fph = 2003;
+UPDATE mz_cfmx_2026 SET sl = sl + 1 WHERE mxh = (SELECT min(mxh) FROM mz_cfmx_2026 WHERE fph = 2003);
+UPDATE mz_js SET zje = (SELECT sum(round(dj * sl * cs * fs, 2)) FROM mz_cfmx_2026 WHERE fph = 2003) WHERE fph = 2003;
+COMMIT;
+
+-- step: what was left in the day's tables of the year before goes to that year's
+BEGIN;
+INSERT INTO mz_cf_2025 SELECT * FROM mz_cf WHERE cfh = 91;
+INSERT INTO mz_cfmx_2025 SELECT * FROM mz_cfmx WHERE cfh = 91;
+DELETE FROM mz_cfmx WHERE cfh = 91;
+DELETE FROM mz_cf WHERE cfh = 91;
+COMMIT;
+
+-- step: a line goes from one year to the other, and is corrected there
+INSERT INTO mz_cfmx_2026 SELECT * FROM mz_cfmx_2025 WHERE mxh = 6990;
+DELETE FROM mz_cfmx_2025 WHERE mxh = 6990;
+BEGIN;
+UPDATE mz_cfmx_2026 SET sl = 3 WHERE mxh = 6990;
+UPDATE mz_js SET zje = zje + 12.5 WHERE fph = 1990;
 COMMIT;
 
 -- step: a red receipt of lines that have moved: its lines stand in the day's table
 BEGIN;
-INSERT INTO mz_cfmx SELECT 8000 + mxh, kdks, cfh, xmdm, dj, -sl, cs, fs, 2903 FROM mz_cfmx_n WHERE fph = 2004;
+INSERT INTO mz_cfmx SELECT 8000 + mxh, kdks, cfh, xmdm, dj, -sl, cs, fs, 2903 FROM mz_cfmx_2026 WHERE fph = 2004;
 INSERT INTO mz_js SELECT 2903, jzh, '2026050508:30:00', -zje, -tczf, fph FROM mz_js WHERE fph = 2004;
 COMMIT;
 

@@ -1,9 +1,9 @@
 -- What must stand at the platform, from the hospital's own tables; asked after each step of edits.sql.
 -- Each query gives interface fields under their names; those that it does not give may be anything.
-CREATE VIEW pg_temp.cf AS SELECT * FROM his.mz_cf UNION SELECT * FROM his.mz_cf_n;
+CREATE VIEW pg_temp.cf AS SELECT * FROM his.mz_cf UNION SELECT * FROM his.mz_cf_2025 UNION SELECT * FROM his.mz_cf_2026;
 CREATE VIEW pg_temp.mx AS
     SELECT mx.*, cf.jzh, to_timestamp(kdsj, 'YYYYMMDDHH24:MI:SS')::timestamp AS kd, round(sl * cs * fs * dj, 2) AS je
-    FROM (SELECT * FROM his.mz_cfmx UNION SELECT * FROM his.mz_cfmx_n) mx LEFT JOIN pg_temp.cf USING (kdks, cfh);
+    FROM (SELECT * FROM his.mz_cfmx UNION SELECT * FROM his.mz_cfmx_2025 UNION SELECT * FROM his.mz_cfmx_2026) mx LEFT JOIN pg_temp.cf USING (kdks, cfh);
 CREATE VIEW pg_temp.person AS
     SELECT brid, xm, zjhm, cbgx, substr(zjhm, 7, 8)::date AS born, CASE WHEN substr(zjhm, 17, 1)::int % 2 = 1 THEN '1' ELSE '2' END AS sex FROM his.br;
 
@@ -42,6 +42,6 @@ SELECT 'unsettled' AS kind, (SELECT count(*) FROM pg_temp.mx WHERE fph = 0) + (S
 -- letters
 SELECT NULL AS class, NULL AS rule, 0 AS rows WHERE false;
 
--- rows: that count; a row in both tables for a moment is one
+-- rows: that count; a row in two tables for a moment is one
 SELECT (SELECT count(*) FROM his.mz_jz) + (SELECT count(*) FROM his.mz_js) + (SELECT count(*) FROM pg_temp.mx)
      + (SELECT count(*) FROM his.zy_jz) + (SELECT count(*) FROM his.zy_js) + (SELECT count(*) FROM his.zy_fy) AS rows;

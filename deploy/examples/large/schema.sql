@@ -11,13 +11,15 @@ CREATE TABLE xm (xmdm varchar(10) PRIMARY KEY, xmmc varchar(60), ylml varchar(40
 -- Outpatients. Times are char(16): yyyyMMddHH:mm:ss.
 CREATE TABLE mz_jz (jzh bigint PRIMARY KEY, brid bigint, ksdm char(4), jzsj char(16), jssj char(16));
 CREATE TABLE mz_js (fph bigint PRIMARY KEY, jzh bigint, sfsj char(16), zje numeric(12, 2), tczf numeric(12, 2), yfph bigint DEFAULT 0);
--- Prescriptions, counted by department: the day's and the year's.
+-- Prescriptions, counted by department: the day's and each year's.
 CREATE TABLE mz_cf (kdks char(4), cfh integer, jzh bigint, kdsj char(16), PRIMARY KEY (kdks, cfh));
-CREATE TABLE mz_cf_n (LIKE mz_cf INCLUDING ALL);
+CREATE TABLE mz_cf_2025 (LIKE mz_cf INCLUDING ALL);
+CREATE TABLE mz_cf_2026 (LIKE mz_cf INCLUDING ALL);
 -- Their lines: quantity, times, doses. fph is 0 until it is paid.
 CREATE TABLE mz_cfmx (mxh bigint PRIMARY KEY, kdks char(4), cfh integer, xmdm varchar(10), dj numeric(10, 4), sl numeric(10, 3),
     cs integer, fs integer, fph bigint DEFAULT 0);
-CREATE TABLE mz_cfmx_n (LIKE mz_cfmx INCLUDING ALL);
+CREATE TABLE mz_cfmx_2025 (LIKE mz_cfmx INCLUDING ALL);
+CREATE TABLE mz_cfmx_2026 (LIKE mz_cfmx INCLUDING ALL);
 
 -- Inpatients. Days are char(8), and so are the times of day. jsh is 0 for who is still in bed.
 CREATE TABLE zy_jz (zyh bigint PRIMARY KEY, brid bigint, ryks char(4), ryrq char(8), rysj char(8), cyks char(4), cyrq char(8), cysj char(8),
@@ -46,6 +48,14 @@ INSERT INTO mz_cfmx SELECT 7000 + 4 * n - 4000 + m, CASE m / 2 WHEN 0 THEN '0101
     FROM generate_series(1001, 1020) n, generate_series(0, 3) m;
 INSERT INTO mz_js SELECT fph, 1000 + min(cfh), to_char(timestamp '2026-05-04 08:30' + min(cfh) * interval '5 min', 'YYYYMMDDHH24:MI:SS'),
     sum(round(dj * sl * cs * fs, 2)), round(sum(round(dj * sl * cs * fs, 2)) * 0.5, 2), 0 FROM mz_cfmx WHERE fph <> 0 GROUP BY fph;
+
+-- Two of the year before; the second one's prescription was never brought over.
+INSERT INTO mz_jz VALUES (990, 1, '0101', '2025123015:00:00', '2025123015:30:00'), (991, 4, '0101', '2025123115:00:00', '2025123115:30:00');
+INSERT INTO mz_cf_2025 VALUES ('0101', 90, 990, '2025123015:05:00');
+INSERT INTO mz_cfmx_2025 VALUES (6990, '0101', 90, 'XY01', 12.5, 2, 1, 1, 1990), (6991, '0101', 90, 'CY01', 0.1535, 10, 1, 7, 1990);
+INSERT INTO mz_cf VALUES ('0101', 91, 991, '2025123115:05:00');
+INSERT INTO mz_cfmx VALUES (6992, '0101', 91, 'XY01', 12.5, 1, 1, 1, 1991);
+INSERT INTO mz_js VALUES (1990, 990, '2025123015:20:00', 35.75, 20, 0), (1991, 991, '2025123115:20:00', 12.5, 5, 0);
 
 -- Eight inpatients with the outpatients' numbers, and lines and settlements with theirs; the first three are discharged.
 INSERT INTO zy_jz SELECT n, 1 + n % 5, '0201', '20260502', '10:00:00', CASE WHEN n <= 1003 THEN '0201' END,
