@@ -20,6 +20,13 @@ _READABLE: Final[dict[tuple[str, str | None], frozenset[Sort]]] = {
     ("text", None): _NUMBERS | {"truth"},
 }
 """Beside texts, which may hold anything. A datetime is read from what a date is."""
+_CAPTURED: Final[dict[Sort, str]] = {
+    "span": "as so many microseconds",
+    "bytes": "as base64",
+    "document": "as JSON, or the database's own form of it",
+}
+"""How capture writes what has no text of its own."""
+_AS_A_TIME: Final = "as capture writes it, `2024-01-01T08:00:00Z`"
 _WRITE: Final = {
     ("date", None): "or say how it stands there: `time: {unix: s}` (or ms), `time: {format: yyyyMMdd}`",
     ("date", "unix"): "or leave `unix` out where the column is a date or time itself",
@@ -46,8 +53,10 @@ def check_readings(wanted: CapturedTable, column: ColumnOf) -> Iterator[Finding]
 
 
 def _other(wanted: CapturedTable, reading: Reading, seen: Seen, write: str | None) -> Finding:
-    shown = "reported as capture writes it, `2024-01-01T08:00:00Z`" if reading.kind == "text" else "refused"
+    shown = f"reported {_CAPTURED.get(seen.sort or 'moment', _AS_A_TIME)}" if reading.kind == "text" else "refused"
     form = f", by `{reading.form}`" if reading.form in ("unix", "format", "fen") else ""
+    if seen.sort in _CAPTURED:
+        write = "or have the hospital's software keep its text"
     return Finding(
         where=f"{wanted.name}.{reading.column}",
         what=f"is {seen.shown}, and {reading.field} is read from it as {reading.kind}{form}: every value would be {shown}",

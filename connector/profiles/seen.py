@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
-Sort: TypeAlias = Literal["text", "whole", "decimals", "binary", "day", "moment", "clock", "truth"]
+Sort: TypeAlias = Literal["text", "whole", "decimals", "binary", "day", "moment", "clock", "truth", "span", "bytes", "document"]
 """What values of a type are: texts, numbers without decimals, with them, binary fractions, days, days with a time of day, times of
-day, true and false.
+day, true and false, lengths of time, bytes, values of several parts.
 """
 
 

@@ -53,6 +53,11 @@ VISIT_COLUMNS = (
     "note",
     "ext",
     "photo",
+    "stay",
+    "paid",
+    "bits",
+    "is_seen",
+    "spot",
 )
 VOLATILE_SOURCE = ("version", "ts_ms", "ts_us", "ts_ns", "sequence", "txId", "lsn")
 VOLATILE = ("ts_ms", "ts_us", "ts_ns")

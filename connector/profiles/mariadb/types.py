@@ -16,11 +16,14 @@ _INSTANT: Final = "timestamp"
 _UNREADABLE: Final = frozenset({"uuid", "inet4", "inet6"})
 _DATED: Final = frozenset({"date", "datetime", "timestamp"})
 _ANY: Final = "text"
+_TRUE_OR_FALSE: Final = "bit(1)"
 _SORTS: Final[Mapping[str, Sort]] = {
     **dict.fromkeys((*_TEXT, "enum"), "text"),
     **dict.fromkeys(_WHOLE, "whole"),
     **dict.fromkeys(("float", "double"), "binary"),
     **dict.fromkeys(("datetime", "timestamp"), "moment"),
+    **dict.fromkeys(("bit", "binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob"), "bytes"),
+    **dict.fromkeys(("geometry", "point", "linestring", "polygon"), "document"),
     "time": "clock",
     "date": "day",
 }
@@ -101,6 +104,8 @@ def seen(column: Column) -> Seen:
 
 
 def _sort(column: Column) -> Sort | None:
+    if column.shown == _TRUE_OR_FALSE:
+        return "truth"
     if column.type == "decimal":
         return "whole" if form_of(column) == "0 decimals" else "decimals"
     return _SORTS.get(column.type)

@@ -13,6 +13,7 @@ _TEXT = ("text", "varchar")
 _WHOLE = ("int2", "int4", "int8")
 _TIMES = ("date", "timestamp", "timestamptz", "time", "timetz")
 _ANY = "text"
+_TRUE_OR_FALSE = "bit(1)"
 _NUMBER = "number"
 _WITHOUT_BLANKS = (
     "; or leave the tables as they are and give all of them the same `prefix` in the mapping: blanks do not count then"
@@ -25,8 +26,12 @@ _SORTS: Final[Mapping[str, Sort]] = {
     **dict.fromkeys(("float4", "float8"), "binary"),
     **dict.fromkeys(("timestamp", "timestamptz"), "moment"),
     **dict.fromkeys(("time", "timetz"), "clock"),
+    **dict.fromkeys(("bytea", "bit", "varbit"), "bytes"),
+    **dict.fromkeys(("json", "jsonb", "hstore", "point"), "document"),
     "date": "day",
     "bool": "truth",
+    "money": "decimals",
+    "interval": "span",
 }
 
 
@@ -111,6 +116,8 @@ def seen(column: Column) -> Seen:
 def _sort(column: Column) -> Sort | None:
     if column.type == "numeric":
         return "whole" if form_of(column) == "0 decimals" else "decimals"
+    if column.shown == _TRUE_OR_FALSE:
+        return "truth"
     return _SORTS.get(column.type)
 
 

@@ -146,6 +146,8 @@ def test_a_time_that_the_mapping_reads_as_the_other_kind_is_refused():
         ("datetime", Reading("at", "FEE_OCUR_TIME", "datetime", "format"), True),
         ("datetime", Reading("at", "PRIC", "decimal", exact=True), True),
         ("datetime", Reading("at", "MEMO", "text"), True),
+        ("longblob", Reading("at", "MEMO", "text"), True),
+        ("bit", Reading("at", "PRIC", "decimal", exact=True), True),
         ("varchar", Reading("at", "FEE_OCUR_TIME", "datetime", "format"), False),
     ],
 )

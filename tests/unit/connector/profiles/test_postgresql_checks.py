@@ -289,7 +289,11 @@ AMOUNTS = {"decimal", "decimal by fen"}
         ("bool", "boolean", AMOUNTS | WRITTEN | TIMES),
         ("varchar", "character varying(30)", set()),
         ("bpchar", "character(14)", set()),
-        ("jsonb", "jsonb", set()),
+        ("money", "money", TIMES | {"decimal by fen"}),
+        ("bit", "bit(1)", AMOUNTS | WRITTEN | TIMES),
+        ("bit", "bit(4)", AMOUNTS | WRITTEN | TIMES | {"text"}),
+        ("xml", "xml", set()),
+        *((kind, kind, AMOUNTS | WRITTEN | TIMES | {"text"}) for kind in ("interval", "jsonb", "bytea", "point")),
     ],
 )
 def test_a_column_that_can_never_be_what_a_field_is_read_as_is_found(kind, shown, told):
