@@ -302,12 +302,16 @@ def test_rows_that_the_mapping_takes_otherwise_are_owed_until_they_were_read_aga
     assert (0, True, True) == (code, "warns: his.sf_fymx has another `nulls` in the mapping" in out, f"anew, then: {order}" in out)
     code, _, err = yibao("resnapshot", "his.sf_fymx", "--wait", config=other)
     assert (1, True) == (code, "no worker of place works by this mapping yet" in err)
+    assert (code, err) == yibao("resnapshot", "--owed", config=other)[::2]
+    for words in ((), ("his.sf_fymx", "--owed"), ("--owed", "--key", "1")):
+        assert (2, True) == ((said := yibao("resnapshot", *words, config=other))[0], "--owed alone" in said[2])
     assert ("his.sf_fymx",) == look_out(other).read_again
     code, out, _ = yibao("connector", "plan", config=other)
     assert (0, True, True) == (code, "his.sf_fymx is still to be read again" in out, order in out)
     note_read(load_site(other), "his", "his.sf_fymx")
     assert () == look_out(other).read_again
     assert "his.sf_fymx" not in yibao("connector", "plan", config=other)[1]
+    assert (0, True) == ((said := yibao("resnapshot", "--owed", config=site))[0], "nothing is owed" in said[2])
 
 
 def remapped(site, table, word):

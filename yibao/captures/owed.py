@@ -38,6 +38,18 @@ def found_owed(site: Site, source: CaptureSource) -> Iterator[Finding]:
         yield Finding(where=table, what=what, mend=mend, severity=Severity.WARNS)
 
 
+def owed_tables(site: Site, source: CaptureSource) -> frozenset[str]:
+    """The tables of a source that must be read again. Raises Refused where the source stands: what it stands for comes first;
+    Unreachable.
+    """
+    control = controls_of(site).by_source.get(source.name)
+    if control is None:
+        return frozenset()
+    if control.stopped:
+        raise Refused(f"{source.name} stands: see yibao connector status; then yibao resume {source.name}, then read again")
+    return frozenset({*control.read_again, *_changed(site, control)})
+
+
 def demand_taking(site: Site, source: str, table: str) -> None:
     """Raise Refused where a table is owed, or will be, and rows would not be taken by this mapping: to read them is in vain."""
     control = controls_of(site).by_source.get(source)

@@ -18,7 +18,7 @@ from yibao.binding import demand_own_topics
 from yibao.captures.absent_rows import Compared
 from yibao.captures.facts import note_read
 from yibao.captures.from_site import chosen_sources
-from yibao.captures.owed import demand_taking, is_taken
+from yibao.captures.owed import demand_taking, is_taken, owed_tables
 from yibao.captures.resnapshot import Reading, Wanted, read_again
 from yibao.interrupted import leaving
 from yibao.options import SITE, ConfigOption, Output, OutputOption, why_option
@@ -27,13 +27,16 @@ _NO_CONDITION = (";", "--", "/*")
 
 
 def resnapshot(
-    table: Annotated[str, typer.Argument(metavar="TABLE", help="schema.table, as the mapping names it.")],
+    table: Annotated[str | None, typer.Argument(metavar="TABLE", help="schema.table, as the mapping names it.")] = None,
     *,
     config: ConfigOption = SITE,
     source: Annotated[
         str | None,
         typer.Option("--source", "-s", metavar="NAME", help="Whose table it is, where several sources have one of its name."),
     ] = None,
+    owed: Annotated[
+        bool, typer.Option("--owed", help="Every table that is owed (connector status names them), one after the other; waits.")
+    ] = False,
     where: Annotated[str, typer.Option("--where", metavar="SQL", help="Only rows that this condition leaves.")] = "",
     key: Annotated[
         list[str] | None,
@@ -56,22 +59,44 @@ def resnapshot(
 
     \b
     Examples:
+      yibao resnapshot --owed                                 after a table or column more, a loss, another server
       yibao resnapshot his.sf_fymx --wait
       yibao resnapshot his.sf_fymx --where "jzsj >= '2026-11-01'" --wait
       yibao resnapshot his.mz_zy_jz --key 4711 --key 4712 --wait -o json
     """  # noqa: D301 - Typer's mark for lines that stay as they are
+    if owed == (table is not None) or (owed and (where or key)):
+        raise Misconfigured("name one table, or say --owed alone: all tables that are owed, whole")
     site = load_site(config)
-    wanted = _wanted(site, table, source=source, where=where.strip(), keys=key or [])
+    asked = _owed(site, source) if owed else [_wanted(site, f"{table}", source=source, where=where.strip(), keys=key or [])]
     demand_own_topics(site)
-    demand_taking(site, wanted.source.name, table)
-    audited(site, "resnapshot", why=why, facts=_facts(wanted, keys=len(key or [])))
+    for wanted in asked:
+        demand_taking(site, wanted.source.name, wanted.table.name)
+    readings = [_read(wanted, config=config, keys=len(key or []), wait=wait or owed, why=why, output=output) for wanted in asked]
+    if not asked:
+        typer.echo("nothing is owed: no table must be read again", err=True)
+    if any(reading.ended and not reading.proved for reading in readings):
+        raise typer.Exit(1)
+
+
+def _read(wanted: Wanted, *, config: Path, keys: int, wait: bool, why: str, output: Output) -> Reading:
+    """One reading, said and written down."""
+    site, name = wanted.site, wanted.table.name
+    audited(site, "resnapshot", why=why, facts=_facts(wanted, keys=keys))
     with leaving(_left(config, wanted)):
         reading = read_again(wanted, wait=wait, say=lambda text: typer.echo(text, err=True))
     _show(wanted, reading, output=output)
-    if reading.ended and not reading.proved:
-        raise typer.Exit(1)
-    if reading.ended and wanted.where is None and is_taken(site, wanted.source.name, table):
-        note_read(site, wanted.source.name, table)
+    if reading.ended and reading.proved and wanted.where is None and is_taken(site, wanted.source.name, name):
+        note_read(site, wanted.source.name, name)
+    return reading
+
+
+def _owed(site: Site, source: str | None) -> list[Wanted]:
+    """Each table that is owed, whole; lookups first, for what is built anew reads them."""
+    tables = [(each, owed_tables(site, each)) for each in chosen_sources(site, source)]
+    found = [
+        Wanted(site=site, source=each, table=one, where=None) for each, names in tables for one in each.tables if one.name in names
+    ]
+    return sorted(found, key=lambda wanted: wanted.table.role is not TableRole.LOOKUP)
 
 
 def _facts(wanted: Wanted, *, keys: int) -> dict[str, object]:

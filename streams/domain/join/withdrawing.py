@@ -167,6 +167,8 @@ class Withdrawing:
         if gone is not None and transaction in (None, gone.transaction):
             visit.drop_gone(gone)
             recall(run, visit, gone.role, gone.record, position=row.position, committed_at=row.committed_at)
+            # A row that waits here for this record keeps it in this visit: where the other one came, it is held.
+            run.rebuild(visit, colliding.claiming(visit, row, gone.record), committed_at=row.committed_at)
 
     def named(self, visit: Visit, row: StoredRow) -> StoredRow:
         """A row that left, with its record's name for as long as that is open here."""

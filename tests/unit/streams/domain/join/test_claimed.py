@@ -150,6 +150,21 @@ def test_a_number_that_passes_to_another_visit_in_one_transaction_is_no_collisio
     assert [] == letters
 
 
+def test_a_line_that_waits_in_the_same_visit_keeps_the_record_when_the_first_is_booked_anew_in_another_visit():
+    """It went, and came elsewhere before anybody was told: the platform kept what it had said, and nobody sent the other line."""
+    both = Both()
+    for number in ("1", "2"):
+        both.happens(IN, **numbered(number, "in")).happens(BILL, **numbered(number, "in"), bill_no=f"B{number}")
+    both.happens(ITEM, **numbered("1", "first"), row_id="1", item_no="5")
+    both.happens(ITEM, **numbered("1", "second"), row_id="2", item_no="5")
+    sent, letters, _ = both.settled()
+    assert ("first", [COLLISION]) == (sent["fee_list_d 5"], letters)
+    both.happens(ITEM, "d", **numbered("1", "first"), row_id="1", item_no="5")
+    both.happens(ITEM, **numbered("2", "third"), row_id="1", item_no="5")
+    sent, letters, closed = both.settled()
+    assert ("second", [COLLISION] * 2, ["COLLISION 5"]) == (sent["fee_list_d 5"], letters, closed)
+
+
 def test_two_rows_that_exchange_their_numbers_in_one_transaction_are_no_collision():
     """For a moment both claim one number; when the transaction has ended, each has its own."""
     both = Both()
