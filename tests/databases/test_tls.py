@@ -79,7 +79,7 @@ def read(source, password=PASSWORD):
     return rows, profile.count_rows(source, TABLE, where=None, password=password)
 
 
-def test_a_securedis_read_where_its_certificate_is_the_one_that_was_named(secured):
+def test_a_server_is_read_where_its_certificate_is_the_one_that_was_named(secured):
     """By name and authority (verify-full), by authority alone (verify-ca), or unseen (require)."""
     stack, folder, server = secured
     source = source_of(stack, sslmode="verify-full", ca_file=f"{server}")

@@ -311,7 +311,7 @@ def test_rows_that_the_mapping_takes_otherwise_are_owed_until_they_were_read_aga
     note_read(load_site(other), "his", "his.sf_fymx")
     assert () == look_out(other).read_again
     assert "his.sf_fymx" not in yibao("connector", "plan", config=other)[1]
-    assert (0, True) == ((said := yibao("resnapshot", "--owed", config=site))[0], "nothing is owed" in said[2])
+    assert (0, True) == ((said := yibao("resnapshot", "--owed", config=other))[0], "nothing is owed" in said[2])
 
 
 def remapped(site, table, word):
