@@ -62,6 +62,8 @@ def play(example: Example, endpoints: Endpoints, folder: Path, *, say: Callable[
         run.hold("what stood in the database")
         for step in example.steps:
             hospital.play(step)
+            for words in step.commands:
+                copy.type(words)
             run.hold(step.words)
         _asked(copy, example)
         run.hold("after the commands")

@@ -1,6 +1,7 @@
 """An example is a folder of files: site, mapping, and three scripts in the hospital's own SQL, cut here into their sections.
 
-`schema.sql` and `capture.sql` make the database as capture finds it. `edits.sql` changes it, a `-- step: words` at a time.
+`schema.sql` and `capture.sql` make the database as capture finds it. `edits.sql` changes it, a `-- step: words` at a time; `-- then: yibao …` is what
+somebody types after it.
 `expected.sql` says after each step, from the hospital's own tables, what must have come of it.
 """
 
@@ -15,6 +16,7 @@ EXAMPLES = CHECKOUT / "deploy" / "examples"
 SERVICES = ("mdtrt_d", "setl_d", "fee_list_d")
 QUERIES = (*SERVICES, "sums", "waiting", "letters", "rows")
 _STEP = re.compile(r"^-- step: (.+)$", re.MULTILINE)
+_THEN = re.compile(r"^-- then: yibao (.+)$", re.MULTILINE)
 _QUERY = re.compile(rf"^-- ({'|'.join(QUERIES)})\b.*$", re.MULTILINE)
 _FENCE = re.compile(r"^```\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -27,6 +29,11 @@ class Step:
     """What happens in the hospital."""
     script: str
     """Its SQL."""
+
+    @property
+    def commands(self) -> Sequence[str]:
+        """What is typed once it was done, without `yibao`."""
+        return _THEN.findall(self.script)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -88,3 +88,19 @@ INSERT INTO mz_js SELECT 2017, 1017, '2026050509:30:00', sum(round(dj * sl * cs 
     FROM mz_cfmx JOIN mz_cf USING (kdks, cfh) WHERE jzh = 1017;
 UPDATE mz_cfmx SET fph = 2017 FROM mz_cf WHERE mz_cf.kdks = mz_cfmx.kdks AND mz_cf.cfh = mz_cfmx.cfh AND jzh = 1017;
 COMMIT;
+
+-- step: items of a kind that the mapping's list does not have, for an outpatient and an inpatient
+INSERT INTO xm VALUES ('QT01', '一次性鞋套', '001100000000000', 'QT', '14');
+BEGIN;
+INSERT INTO mz_cfmx_2026 VALUES (7201, '0101', 5, 'QT01', 10, 1, 1, 1, 2005);
+UPDATE mz_js SET zje = zje + 10 WHERE fph = 2005;
+INSERT INTO zy_fy VALUES (7201, 1002, 'QT01', 10, 1, 10, '20260504', '10:00:00', 2002);
+UPDATE zy_js SET zje = zje + 10 WHERE jsh = 2002;
+COMMIT;
+
+-- step: the item gets one that it has, and both letters are tried again: one by what is known of its row, one by its row, read anew
+UPDATE xm SET dl = 'ZL' WHERE xmdm = 'QT01';
+-- then: yibao replay plan rule:DICTIONARY table:his.mz_cfmx_2026 --depth renormalise --why "the item's kind is mended" --out by-row.plan
+-- then: yibao replay run by-row.plan
+-- then: yibao replay plan rule:DICTIONARY table:his.zy_fy --depth recapture --why "the item's kind is mended" --out anew.plan
+-- then: yibao replay run anew.plan

@@ -25,8 +25,9 @@ CREATE TABLE mz_cfmx_2026 (LIKE mz_cfmx INCLUDING ALL);
 CREATE TABLE zy_jz (zyh bigint PRIMARY KEY, brid bigint, ryks char(4), ryrq char(8), rysj char(8), cyks char(4), cyrq char(8), cysj char(8),
     zd varchar(20));
 CREATE TABLE zy_js (jsh bigint PRIMARY KEY, zyh bigint, jsrq char(8), jssj char(8), zje numeric(12, 2), tczf numeric(12, 2));
-CREATE TABLE zy_fy (mxh bigint PRIMARY KEY, zyh bigint, xmdm varchar(10), dj numeric(10, 4), sl numeric(10, 3), je numeric(12, 2),
-    fyrq char(8), fysj char(8), jsh bigint NOT NULL DEFAULT 0);
+CREATE TABLE zy_fy (mxh bigint, zyh bigint, xmdm varchar(10), dj numeric(10, 4), sl numeric(10, 3), je numeric(12, 2),
+    fyrq char(8), fysj char(8), jsh bigint NOT NULL DEFAULT 0,
+    PRIMARY KEY (zyh, mxh));
 
 INSERT INTO ks VALUES ('0101', '呼吸内科', 'A03.01'), ('0102', '中医科', 'A50'), ('0201', '普通外科', 'A04.01');
 INSERT INTO xm VALUES
