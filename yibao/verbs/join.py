@@ -29,6 +29,7 @@ from yibao.letters.shown import print_json
 from yibao.moments import since
 from yibao.options import SITE, ConfigOption, Output, OutputOption, why_option
 from yibao.releasing import AGAIN, Releasing
+from yibao.unjudged import unjudged
 from yibao.waits_named import demand_kind
 
 app = typer.Typer(
@@ -197,9 +198,8 @@ def _tell_unjudged(site: Site, source: str) -> None:
     """Raises Misconfigured where the rule is off: what is counted no more is not shown as if it were."""
     if site.rules.get(SUMS) == "off":
         raise Misconfigured(f"rule {SUMS} is switched off in site.yaml (`rules: {{{SUMS}: off}}`): nothing is added up")
-    for name, mapping in compile_site(site).items():
-        if mapping.tallied is None and source in ("", name):
-            why = "how lines find their settlement, or an amount, does not stand in their own row"
+    for name, rule, why in unjudged(site):
+        if rule == SUMS and source in ("", name):
             typer.echo(f"{name}: nothing is added up; {why}", err=True)
 
 

@@ -2,7 +2,7 @@
 
 from typing import Final, NamedTuple
 
-from streams.domain.validate.judge import OPEN_CODES, PARENTS, REFUNDS, RULES, SUMS, TEXTS, UNIQUE_LINES
+from streams.domain.validate.judge import OPEN_CODES, PARENTS, REFUNDS, REVERSED, RULES, SUMS, TEXTS, UNIQUE_LINES
 from streams.domain.violations import Level
 from streams.spec.fields import ServiceCode
 
@@ -46,6 +46,15 @@ _OTHERS: Final = (
         "退费明细在被退明细之后；同一项目合计为负时警告",
     ),
     Described(
+        REVERSED,
+        (ServiceCode.SETTLEMENT,),
+        Level.WARN,
+        "guide 125-128",
+        "a reversed settlement's visit has one of the same amount that it takes back (it can only warn)",
+        "退费（负）结算所在就诊中有同额的正结算（只作警告）",
+        ("reversals_within_s",),
+    ),
+    Described(
         UNIQUE_LINES,
         (ServiceCode.FEE,),
         Level.REFUSE,
@@ -79,6 +88,40 @@ _OTHERS: Final = (
     ),
 )
 """Rules that look at more than one record, or at each field."""
+
+
+class Unjudged(NamedTuple):
+    """A rule of the guide that nobody judges."""
+
+    id: str
+    """Its number. No site can set a level of it."""
+    services: tuple[ServiceCode, ...]
+    """Whose records it is about."""
+    clause: str
+    """Where it is written."""
+    title: str
+    """What it demands, and why it is not judged."""
+    chinese: str
+    """The same in Chinese."""
+
+
+UNJUDGED: Final = (
+    Unjudged(
+        "R17",
+        (ServiceCode.FEE,),
+        "guide 113-116",
+        "one consultation fee a person and day (its settlements are visits of their own: partitions remember no person)",
+        "同一参保人同一天只报一条诊查费（各次结算是不同就诊，系统不跨就诊记录个人，故不判断）",
+    ),
+    Unjudged(
+        "R18",
+        (ServiceCode.FEE,),
+        "guide 417",
+        "a prescription number never in two settlements of a person and day (likewise; after a refund it rightly comes again)",
+        "同一参保人同一天不同结算不出现相同处方号（同上；退费重结后相同处方号属正常，故不判断）",
+    ),
+)
+"""Docs/exactness.md says more."""
 
 _CHINESE: Final = {
     ("R1", "line total = quantity × price"): "明细金额等于数量乘以单价",
