@@ -139,7 +139,7 @@ _CHINESE: Final = {
     ("R16", "maternity"): "生育就诊的险种为 310，住院分娩填写生育类别",
     ("R19", "no card number as ID"): "证件号码不是卡号",
     ("R20", "1900 to tomorrow"): "日期在 1900 年至明天之间",
-    ("R22", "times in order"): "时间先后合理",
+    ("R22", "begin ≤ fee ≤ settlement, begin ≤ end"): "就诊开始 ≤ 费用发生 ≤ 结算，就诊开始 ≤ 结束；死亡日期、在院状态与离院相符",
     ("R23", "age"): "年龄与出生日期相符",
     ("R23", "birth date, sex and ID"): "出生日期、性别与身份证号相符",
     ("R23", "one visit, one person"): "就诊与结算是同一人",
