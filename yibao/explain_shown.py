@@ -19,7 +19,7 @@ from yibao.explaining import Content, Explained
 from yibao.letters.shown import print_json, said, show_content
 from yibao.moments import local
 
-_TIMES: Final = frozenset({"since", "until", "accepted", "accepted before", "committed", "first posted", "posted"})
+_TIMES: Final = frozenset({"since", "until", "accepted", "accepted before", "committed", "first posted", "posted", "differs since"})
 """Facts that are milliseconds since the epoch."""
 _FOR_PROGRAMS: Final = frozenset({"content", "transaction", "first posted"})
 """Facts that a table leaves out."""

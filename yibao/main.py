@@ -60,7 +60,7 @@ VERBS = (
     Verb("maintenance", "When the platform is maintained: nothing is posted, nobody is woken."),
     Verb("worker", "Run the stages: place, join, deliver, or all of them."),
     Verb("explain", "What became of one visit, settlement or fee line."),
-    Verb("join", "What waits in the join, and for what."),
+    Verb("join", "What waits in the join, and for what; which settlements do not add up."),
     Verb("dlq", "What could not be reported, and why."),
     Verb("replay", "Try dead letters again, as a plan that is looked at first."),
     Verb("ready", "Make anew what waits for the platform, after the mapping was mended."),

@@ -8,12 +8,14 @@ from streams.domain.changes import Incoming
 from streams.domain.join.entries import is_row, load, visit_key_of
 from streams.domain.join.gone import Gone, is_gone, load_gone
 from streams.domain.join.stored import StoredRow
+from streams.domain.join.tallies import load as load_tally
+from streams.domain.join.tallies import of_key, told_in
 from streams.domain.kinship import Identity
 from streams.domain.ready import decode
 from streams.domain.records import ReadyRecord
 from streams.domain.roles import SERVICE_OF
 from streams.errors import Rejected
-from streams.explain.evidence import Accepted, Held
+from streams.explain.evidence import Accepted, Held, Summed, Sums
 from streams.explain.places import Place
 
 
@@ -38,6 +40,15 @@ def remembered_in(messages: Iterable[Incoming], visit: bytes) -> tuple[list[Held
         elif (record := gone_in(message)) is not None:
             gone.append(record)
     return rows, gone
+
+
+def sums_in(messages: Iterable[Incoming]) -> Sums:
+    """The sums in messages of `visit.state` that differ, where that was counted. Raises Newer where a later version wrote one."""
+    return {
+        of_key(one.key): Summed(load_tally(one.value), one.timestamp_ms)
+        for one in messages
+        if one.key and one.value and told_in(one.key, one.value)
+    }
 
 
 def records_of(rows: Iterable[Held], gone: Iterable[Gone]) -> Iterator[Identity]:

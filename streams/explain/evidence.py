@@ -11,6 +11,7 @@ from streams.deliver.receipt import Receipt
 from streams.domain.changes import Incoming
 from streams.domain.join.gone import Gone
 from streams.domain.join.stored import StoredRow
+from streams.domain.join.tallies import Tally
 from streams.domain.records import ReadyRecord
 from streams.explain.places import Place
 from streams.lanes.marks import DeliverMark
@@ -49,6 +50,19 @@ class Told(NamedTuple):
     """What happened to it after it was told first."""
 
 
+class Summed(NamedTuple):
+    """What the lines of one settlement add up to, as a message of `visit.state` says it."""
+
+    tally: Tally
+    """The sums."""
+    at: int
+    """When that was written (ms)."""
+
+
+Sums = Mapping[tuple[bytes, str, str], Summed]
+"""By visit, source, and as what its lines name the settlement."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lanes:
     """How far the stages are in the visit's partition."""
@@ -79,6 +93,8 @@ class Evidence:
     """Its rows."""
     gone: Sequence[Gone] = ()
     """Records of it that no row backs any more."""
+    sums: Sums = field(default_factory=dict, repr=False)
+    """Of its settlements whose lines add up to something else than they say (rule R2)."""
     changes: Sequence[Incoming] = ()
     """Of `visit.changes`: rows, and orders of people."""
     captured: Mapping[int, int] = field(default_factory=dict)

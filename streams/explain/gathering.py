@@ -10,18 +10,19 @@ from typing import Final
 
 from streams.deadletter.index.pages import Letter, history, named
 from streams.deadletter.record import record_key_hash
+from streams.domain.changes import Incoming
 from streams.domain.join.gone import Gone
 from streams.domain.kinship import Identity
 from streams.domain.place.partitions import partition_of
 from streams.domain.ready import closes
 from streams.domain.records import ReadyRecord
 from streams.errors import YibaoError
-from streams.explain.decoding import accepted_in, ready_in, records_of, remembered_in
+from streams.explain.decoding import accepted_in, ready_in, records_of, remembered_in, sums_in
 from streams.explain.evidence import Evidence, Held, Lanes, Told
 from streams.explain.finding import Hit
 from streams.explain.logs import Logs
 from streams.explain.places import Place
-from streams.explain.remembered import called, of_visit, sought_of_visit
+from streams.explain.remembered import called, of_visit, sought_of_visit, sums_of_visit
 from streams.explain.subject import Keys, RowName, Subject
 from streams.lanes.deliver.orphan_entries import is_waiting, number_in, read_waiting
 from streams.lanes.marks import deliver_mark
@@ -43,7 +44,8 @@ def gather(logs: Logs, hit: Hit, key: str, ask_letters: AskLetters) -> Evidence:
     something of it.
     """
     visit, partition = hit.visit, partition_of(hit.visit.decode(), logs.partitions)
-    rows, gone = _rows(logs, hit, key, partition)
+    remembered = _remembered(logs, hit, key, partition)
+    rows, gone = remembered_in(remembered, visit)
     records = {*records_of(rows, gone)}
     names = {visit} if hit.row is None else {one.key.encode() for one in records}
     with ThreadPoolExecutor(4) as pool:
@@ -62,6 +64,7 @@ def gather(logs: Logs, hit: Hit, key: str, ask_letters: AskLetters) -> Evidence:
             visit_key=visit,
             rows=rows,
             gone=gone,
+            sums=sums_in(remembered),
             changes=[one for one in changes.result() if one.key == visit],
             ready=handed_on,
             receipts=accepted_in(receipts.result()),
@@ -85,18 +88,19 @@ def _is(gone: Gone, row: RowName) -> bool:
     return RowName(gone.source, gone.table, gone.key) == row
 
 
-def _rows(logs: Logs, hit: Hit, key: str, partition: int) -> tuple[list[Held], list[Gone]]:
-    """The rows of a visit; or the row that is meant, and those that it belongs to."""
+def _remembered(logs: Logs, hit: Hit, key: str, partition: int) -> list[Incoming]:
+    """The messages of a visit's rows; or of the row that is meant, and of those that it belongs to; and of sums that differ."""
 
     def entries(index: sqlite3.Connection) -> list[Place]:
-        of_all = of_visit(index, hit.visit)
+        of_all, sums = of_visit(index, hit.visit), sums_of_visit(index, hit.visit)[-MOST:]
         if hit.row is None:
-            return [one.place for one in of_all[-MOST:]]
+            return [*(one.place for one in of_all[-MOST:]), *sums]
         there = {one.key for one in of_all}
-        return [one.place for one in (*(one for one in of_all if one.role in _PARENTS), *called(index, key)) if one.key in there]
+        meant = (*(one for one in of_all if one.role in _PARENTS), *called(index, key))
+        return [*(one.place for one in meant if one.key in there), *sums]
 
     wanted = logs.state(entries, [partition], sought_of_visit(hit.visit))
-    return remembered_in(logs.at(logs.topics.state, {*wanted}), hit.visit)
+    return logs.at(logs.topics.state, {*wanted})
 
 
 def _lanes(logs: Logs, visit: bytes, partition: int) -> Lanes:

@@ -1,5 +1,6 @@
 """Where in `visit.state` the join's entries of rows stand, by visit, row and record, and which of them wait: an index that follows
-the topic, which is compacted. Of what a row holds nothing is in it but, while it waits, its institution.
+the topic, which is compacted. Of what a row holds nothing is in it but, while it waits, its institution; and of a settlement by how
+much its lines add up to something else than it says.
 """
 
 import sqlite3
@@ -12,6 +13,7 @@ from connector.contract import TableRole
 from streams.domain.join.entries import SEPARATOR, is_row, load, reported_as_in, visit_key_of, waits
 from streams.domain.join.gone import is_gone, load_gone
 from streams.domain.join.tallies import is_tally, told_in
+from streams.domain.join.tallies import load as load_tally
 from streams.domain.records import Row
 from streams.explain.names import identity_of, name_of
 from streams.explain.places import Place
@@ -25,7 +27,7 @@ GONE: Final = "x"
 DIFFERS: Final = "u"
 """Role of the sums of a settlement whose lines add up to something else than it says (rule R2)."""
 
-_FORM: Final = 3
+_FORM: Final = 4
 _BEFORE_ROW: Final = 4
 """Members of an entry's key before those of the row's."""
 _TOLD_BY: Final = "institutions told by"
@@ -37,16 +39,16 @@ CREATE TABLE entries (
     key BLOB PRIMARY KEY, visit INTEGER NOT NULL, row INTEGER NOT NULL, record INTEGER NOT NULL, role TEXT NOT NULL,
     source TEXT NOT NULL, partition INTEGER NOT NULL, offset INTEGER NOT NULL,
     part TEXT NOT NULL, since INTEGER NOT NULL, deadline INTEGER NOT NULL, told INTEGER NOT NULL,
-    institution TEXT NOT NULL) WITHOUT ROWID;
+    institution TEXT NOT NULL, off INTEGER NOT NULL) WITHOUT ROWID;
 """
 _INDEXES: Final = """
 CREATE INDEX entries_by_visit ON entries (visit, role);
 CREATE INDEX entries_by_row ON entries (row);
 CREATE INDEX entries_by_record ON entries (record);
-CREATE INDEX entries_that_differ ON entries (source) WHERE role = 'u';
+CREATE INDEX entries_that_differ ON entries (abs(off), key, source) WHERE role = 'u';
 CREATE INDEX entries_that_wait ON entries (since, part, source, institution) WHERE part <> '';
 """
-_PUT: Final = "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_PUT: Final = "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 class Institutions(NamedTuple):
@@ -91,6 +93,8 @@ class Entry(NamedTuple):
     """1 where a person was told, and it waits on."""
     institution: str
     """FIXMEDINS_CODE of what waits; `""` where it does not, or nobody registered it."""
+    off: int = 0
+    """By how many cents the lines of a settlement add up to more than it says, or (below 0) to less."""
 
     def __repr__(self) -> str:
         """Without what keys become."""
@@ -191,7 +195,8 @@ def _of_no_row(key: bytes, value: bytes, partition: int, offset: int) -> Entry |
         return None
     if told_in(key, value):
         visit, _, source, *_ = key.split(SEPARATOR)
-        return Entry(identity_of(key), name_of(visit), 0, 0, DIFFERS, source.decode(), partition, offset, "", 0, 0, 1, "")
+        about = identity_of(key), name_of(visit), 0, 0, DIFFERS, source.decode(), partition, offset
+        return Entry(*about, "", 0, 0, 1, "", load_tally(value or b"").off_cents)
     return _of_gone(key, value, partition, offset) if is_gone(key) else None
 
 
@@ -226,6 +231,12 @@ def differing(index: sqlite3.Connection) -> dict[str, int]:
     """How many settlements have lines that add up to something else than they say (rule R2), by source."""
     query = "SELECT source, count(*) FROM entries WHERE role = 'u' GROUP BY source ORDER BY source"
     return dict(index.execute(query).fetchall())
+
+
+def sums_of_visit(index: sqlite3.Connection, visit_key: bytes) -> list[Place]:
+    """Where the sums of a visit's settlements stand that have lines that add up to something else than they say (rule R2)."""
+    query = "SELECT partition, offset FROM entries WHERE visit = ? AND role = 'u' ORDER BY partition, offset"
+    return [Place(*one) for one in index.execute(query, (name_of(visit_key),))]
 
 
 def called(index: sqlite3.Connection, key: str) -> list[Entry]:

@@ -4,11 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
+from connector.contract import TableRole
 from streams.deadletter.index.pages import Letter
 from streams.deadletter.record import record_key_hash
 from streams.domain.join.gone import Gone
 from streams.domain.join.parts import ELSEWHERE
 from streams.domain.join.stored import StoredRow
+from streams.domain.join.tallies import in_yuan
 from streams.domain.ready import RECALL
 from streams.domain.records import ReadyRecord
 from streams.domain.roles import SERVICE_OF
@@ -66,6 +68,19 @@ def standings(found: Evidence, subject: Subject) -> list[Standing]:
     return [*(_of_row(held, found, subject) for held in rows), *_of_gone(found, subject)]
 
 
+def _sums(row: StoredRow, found: Evidence, subject: Subject) -> Mapping[str, str]:
+    """Of a settlement: that its lines add up to something else than it says (rule R2)."""
+    if row.role is not TableRole.SETTLEMENT or not found.sums:
+        return {}
+    name = subject.keys.named_by_lines(row)
+    summed = None if name is None else found.sums.get((found.visit_key, row.source, name))
+    if summed is None:
+        return {}
+    sums = summed.tally
+    said = {"lines add up to": sums.lines_cents, "it says": sums.stated_cents, "differs by": sums.off_cents}
+    return {**{name: in_yuan(cents) for name, cents in said.items()}, "differs since": f"{summed.at}"}
+
+
 def _counted(key: Sequence[str]) -> list[tuple[int, str]]:
     """A key in the order in which people count: line 9 before line 10."""
     return [(len(part.lstrip("0")) if part.isdecimal() else 0, part) for part in key]
@@ -82,6 +97,7 @@ def _of_row(held: Held, found: Evidence, subject: Subject) -> Standing:
     facts = dict(now.facts)
     if behind := _behind(found):
         facts["not joined yet"] = f"{behind} later messages of its visit"
+    facts |= _sums(row, found, subject)
     record = subject.keys.record(service, key) if key else ""
     of = subject.keys.row(RowName(row.source, row.table, row.key))
     return Standing(of, service, institution, record, now.fate, now.words, facts)

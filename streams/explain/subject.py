@@ -9,6 +9,7 @@ from streams.deadletter.index.pages import Letter
 from streams.deadletter.record import record_key_hash
 from streams.domain.changes import RowChange
 from streams.domain.join.origin import personal_keys
+from streams.domain.join.stored import StoredRow
 from streams.domain.kinship import Identity
 from streams.domain.normalise.record import CompiledMapping
 from streams.domain.roles import ROLE_OF
@@ -67,6 +68,13 @@ class Keys:
         """FIXMEDINS_CODE of a row's institution; `""` where nobody registered it."""
         mapping = self._mappings.get(source)
         return "" if mapping is None else mapping.institution(role, columns) or ""
+
+    def named_by_lines(self, row: StoredRow) -> str | None:
+        """As what a settlement is known to the lines that add up to its amount (rule R2); None where nobody adds them up."""
+        mapping = self._mappings.get(row.source)
+        tallied = None if mapping is None or row.deleted else mapping.tallied
+        share = None if tallied is None else tallied.share(row)
+        return None if share is None or share.is_line else share.settlement
 
     @property
     def institutions(self) -> Institutions:

@@ -122,6 +122,7 @@ def dialect_of(whole: Site) -> Dialect:
             price_decimals=options.price_decimals,
             fund_includes_account=options.fund_includes_account,
             lines_within_s=options.lines_within_s,
+            reversals_within_s=options.reversals_within_s,
         ),
         capital_x=whole.platform.capital_x,
         blank="" if whole.platform.blank == "empty" else None,

@@ -129,6 +129,9 @@ class RuleOptions(Strict):
     lines_within_s: Annotated[int, Field(ge=0)] = 60
     """R2: so long a settlement's amount may differ from what its lines add up to before that is counted: lines and settlements
     arrive apart. Where rows move between tables, at least `deletions.moved_within`."""
+    reversals_within_s: Annotated[int, Field(ge=0)] = 60
+    """R25: so long after a settlement below 0 the one of its visit may come that it takes back, before it is counted that there is
+    none: tables are read one after the other. Where rows move between tables, at least `deletions.moved_within`."""
 
 
 class Retention(Strict):

@@ -11,7 +11,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from streams.domain.validate.catalogue import described
+from streams.domain.validate.catalogue import UNJUDGED, described
 from streams.mapping.mapping_file import MappingFile
 from streams.mapping.site_file import SiteFile
 from streams.spec.fields import ServiceCode
@@ -81,6 +81,7 @@ def _rules() -> list[str]:
     for one in described():
         services = "all" if len(one.services) == len(ServiceCode) else ", ".join(one.services)
         lines.append(f"| `{one.id}` | {services} | {one.level.value} | {one.title} | {one.clause} |")
+    lines += [f"| `{one.id}` | {', '.join(one.services)} | not judged | {one.title} | {one.clause} |" for one in UNJUDGED]
     return lines
 
 

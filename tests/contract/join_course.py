@@ -19,6 +19,7 @@ from streams.domain.join.gone import is_gone, load_gone
 from streams.domain.join.ledger import is_sum, load_total, tables_in
 from streams.domain.join.moving import load_leave
 from streams.domain.join.replaying import is_resent
+from streams.domain.join.reversals import is_reversal
 from streams.domain.join.tallies import is_tally, load_head
 from streams.domain.join.tallies import load as load_tally
 from streams.domain.ready import encode
@@ -286,7 +287,7 @@ def entries(join):
     """The state entries that are left at the end, and what each means."""
     found = []
     for key, value in sorted((key, value) for visit in join.entries.values() for key, value in visit.items()):
-        if is_resent(key) or is_tally(key):
+        if is_resent(key) or is_tally(key) or is_reversal(key):
             continue
         row = read(key, value)._asdict()
         found.append({"key": key.decode(), "value": value.decode(), "row": row})

@@ -23,6 +23,7 @@ from streams.deliver.receipt import FORM as RECEIPT_FORM
 from streams.deliver.receipt import decode_receipt, encode_receipt
 from streams.domain.again import again
 from streams.domain.changes import Incoming
+from streams.domain.join import reversals
 from streams.domain.join.entries import FORM as ENTRY_FORM
 from streams.domain.join.entries import dump, load, waits
 from streams.domain.join.replaying import Resent
@@ -108,6 +109,16 @@ def test_the_sums_of_settlements_are_read_and_written_as_this_version_promises()
         assert Tally(**one["means"]) == load_tally(value)
         with pytest.raises(Newer, match=r"sums of settlements in visit\.state \(form 12"):
             load_tally(value.replace(b"[11,", b"[12,"))
+
+
+@each("reversal_entries_v1")
+def test_a_reversed_settlement_that_is_to_be_judged_is_read_and_written_as_this_version_promises(one):
+    """Rule R25. Unread, nobody would hear that it stands alone."""
+    key, value = one["key"].encode(), one["value"].encode()
+    assert (one["means"], one["value"]) == (reversals.load(value), reversals.dump(one["means"]).decode())
+    assert (key, True) == (reversals.key_of(reversals.row_of(key)), reversals.is_reversal(key))
+    with pytest.raises(Newer, match=r"a reversed settlement in visit\.state \(form 2"):
+        reversals.load(value.replace(b"[1]", b"[2]"))
 
 
 @each("resent_entries_v1", "resent_entries_v2")

@@ -1,4 +1,6 @@
-"""What waits in the join is ended by a person, while the join is killed: each wait is told once, and what comes after all goes."""
+"""What waits in the join is ended by a person, while the join is killed: each wait is told once, and what comes after all goes. And
+a bill whose lines do not add up is listed for that person, with what the hospital has.
+"""
 
 import asyncio
 import json
@@ -7,6 +9,8 @@ import sys
 import time
 from collections import Counter
 from contextlib import contextmanager
+from dataclasses import replace
+from decimal import Decimal
 
 import orjson
 import pytest
@@ -34,6 +38,7 @@ pytestmark = pytest.mark.timeout(300)
 
 PREFIX = "released-"
 VISITS = "mz_zy_jz"
+LINES = "sf_fymx"
 
 
 class Scene:
@@ -42,6 +47,7 @@ class Scene:
     def __init__(self, servers, home):
         self.servers, self.home = servers, home
         self.file = write_site(home, prefix=PREFIX, bootstrap_servers=servers, platform_url="http://127.0.0.1:1")
+        self.file.write_text(f"{self.file.read_text()}\nrule_options: {{lines_within_s: 1}}\n")
         apply_topics(self.file)
         self.site = load_site(self.file)
 
@@ -53,8 +59,8 @@ class Scene:
         with worker(stage, site=self.file, home=self.home) as one:
             yield one
 
-    def started(self, *words):
-        command = [sys.executable, "-m", "yibao", "join", *words, "-c", f"{self.file}", "-o", "json"]
+    def started(self, *words, verb="join"):
+        command = [sys.executable, "-m", "yibao", verb, *words, "-c", f"{self.file}", "-o", "json"]
         return subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def said(self, process):
@@ -99,6 +105,29 @@ def until(done, what):
     return it
 
 
+def assert_a_bill_that_does_not_add_up_is_listed(scene, rows):
+    """With the visit, both sums and what lies between them; and `explain` of the bill says the same. The record goes as it is."""
+    lines = [said for one in rows if (said := orjson.loads(one.value))["source"]["table"] == LINES]
+    latest = {(said["after"] or said["before"])["mxid"]: said for said in lines}
+    said = next(one for one in reversed([*latest.values()]) if one["after"] and one["after"]["jsdh"])
+    of = said["source"]
+    of |= {"lsn": of["lsn"] + 10**6, "ts_us": of["ts_us"] + 10**9, "txId": of["txId"] + 10**5}
+    said |= {"op": "u", "before": said["after"], "after": said["after"] | {"je": f"{Decimal(said['after']['je']) + 1}"}}
+    scene.fill([replace(rows[-1], value=orjson.dumps(said))])
+    (told,) = until(lambda: scene.said(scene.started("sums"))["settlements"], "it is counted")
+    assert ("his", "1.00") == (told["source"], told["difference"])
+    assert Decimal(told["stated"]) + 1 == Decimal(told["lines_sum"])
+    rows = scene.said(scene.started(told["settlement"].partition("/")[2], "--service", "setl_d", verb="explain"))["now"]
+    (now,) = (one for one in rows if one["of"] == told["settlement"])
+    facts = now["facts"]
+    assert (told["lines_sum"], told["stated"], "1.00", told["since"]) == (
+        facts["lines_add_up_to"],
+        facts["it_says"],
+        facts["differs_by"],
+        facts["differs_since"],
+    )
+
+
 def is_visit(message):
     return orjson.loads(message.value)["source"]["table"] == VISITS
 
@@ -125,6 +154,8 @@ def test_waits_that_a_person_ends_are_told_once_and_what_comes_after_all_goes(ka
             assert [] == scene.releasable(), "a second order would find nothing"
             scene.fill(late)
             until(scene.is_joined, "the visits are joined")
+            assert [] == scene.said(scene.started("sums"))["settlements"]
+            assert_a_bill_that_does_not_add_up_is_listed(scene, rows)
     assert "visit" not in scene.waits()
     ready = [decode(incoming(one)) for one in scene.messages(scene.site.topics.ready)]
     in_order = [*(one for one in changes if not is_visit(one)), *(one for one in changes if is_visit(one))]

@@ -90,7 +90,8 @@ def _parts(parts: PartsWaiting, now_ms: int) -> Iterator[str]:
     if parts.differing:
         told = ", ".join(f"{count} of {source}" for source, count in parts.differing.items())
         yield ""
-        yield from textwrap.wrap(f"R2: settlements whose lines add up to something else than they say: {told}", WIDE)
+        says = f"R2: settlements whose lines add up to something else than they say: {told}; yibao join sums"
+        yield from textwrap.wrap(says, WIDE)
     if parts.unknown:
         yield ""
         yield from textwrap.wrap(f"What waits for parts is not counted to the end: {parts.unknown}", WIDE, break_on_hyphens=False)

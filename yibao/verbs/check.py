@@ -19,6 +19,7 @@ from yibao.captures.from_site import ends_with_line_break, stands_against
 from yibao.coverage import counted, coverage_of, hidden_facts, show_coverage
 from yibao.looked_at import Looked, found_live, found_within_reach
 from yibao.options import SITE, ConfigOption, Output, OutputOption
+from yibao.unjudged import unjudged
 
 LiveOption: TypeAlias = Annotated[
     bool,
@@ -90,6 +91,7 @@ def notes_of(site: Site) -> Iterator[str]:
         **{f"sources.{name}": source.insecure for name, source in site.sources.items()},
     }
     yield from hidden_facts(site)
+    yield from (f"sources.{name}: rule {rule} is not judged; {why}" for name, rule, why in unjudged(site))
     yield from (f"{place}.insecure is on: data or orders may cross the network unprotected" for place, on in chosen.items() if on)
     if site.kafka.security.protocol != "PLAINTEXT" and not site.connect.consumer and site.connect.bootstrap_servers is None:
         yield f"connect.consumer is empty: orders to a capture are read without {site.kafka.security.protocol}, and will not be"

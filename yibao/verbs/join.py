@@ -1,19 +1,23 @@
-"""`yibao join`: what waits there, and for what; and to let it wait no longer."""
+"""`yibao join`: what waits there, and for what; to let it wait no longer; and which settlements do not add up."""
 
 import secrets
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from streams.domain.validate.judge import SUMS
 from streams.errors import Misconfigured, Refused
 from streams.explain.pending import Wanted, pending
 from streams.explain.releasable import Chosen, Releasable, releasable, standing
+from streams.explain.remembered import differing
+from streams.explain.sums import WantedSums, differing_sums
 from streams.mapping import Site, compile_site, load_site
 from streams.replay.pace import pace_of
-from yibao import pending_shown
+from yibao import pending_shown, sums_shown
 from yibao.audited import audited, concealed
 from yibao.binding import demand_own_topics, warn_of_other_site
 from yibao.captures.from_site import chosen_sources
@@ -25,12 +29,13 @@ from yibao.letters.shown import print_json
 from yibao.moments import since
 from yibao.options import SITE, ConfigOption, Output, OutputOption, why_option
 from yibao.releasing import AGAIN, Releasing
+from yibao.unjudged import unjudged
 from yibao.waits_named import demand_kind
 
 app = typer.Typer(
     no_args_is_help=True,
     help="""\
-What waits in the join, and an end to it. Nothing personal is shown: of keys what may be seen.
+What waits in the join, and an end to it; and which settlements do not add up. Nothing personal is shown: of keys what may be seen.
 
 \b
 Examples:
@@ -38,6 +43,7 @@ Examples:
   yibao join pending --kind settlement --limit 20
   yibao join pending --institution H36110200001 -o json
   yibao join release --kind settlement --began-before 7d --dry-run
+  yibao join sums                           settlements whose lines do not add up (R2)
 """,
 )
 
@@ -74,6 +80,49 @@ def show_pending(
         print_json(pending_shown.document(found))
     else:
         pending_shown.show(found, site)
+
+
+@app.command("sums", short_help="List the settlements whose lines do not add up (rule R2).")
+def show_sums(
+    *,
+    config: ConfigOption = SITE,
+    source: Annotated[str, typer.Option("--source", metavar="NAME", help="Only of this source.")] = "",
+    institution: Annotated[str, typer.Option("--institution", metavar="CODE", help="Only of this institution.")] = "",
+    limit: Annotated[int, typer.Option("--limit", min=0, help="List at most so many, the largest differences first.")] = 50,
+    unmask: Annotated[bool, typer.Option("--unmask", help="Show a person's keys, too. It is noted who did, and why.")] = False,
+    reason: Annotated[str, why_option("Why; needed with --unmask.")] = "",
+    deadline: Annotated[float, typer.Option("--deadline", metavar="SECONDS", help="Stop reading the topic after so long.")] = 300.0,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """List the settlements whose lines add up to something else than they say (rule R2), and still did so after
+    `rule_options.lines_within_s`: what the lines add up to, what the settlement says, and since when it is so. Both went to the
+    platform as the hospital has them: the rule only warns. Of one settlement `yibao explain` says the same. The counts are of all
+    of a source, whatever institution is asked for.
+
+    \b
+    Examples:
+      yibao join sums
+      yibao join sums --source his --institution H36110200001 --limit 500
+      yibao join sums -o json
+      yibao join sums --unmask --reason "the ward is to mend its bills"
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
+    if unmask and not reason.strip():
+        raise Misconfigured("--unmask needs --reason: it is noted who saw what is personal, and why")
+    site = _site_with(config, source, institution, "")
+    _tell_unjudged(site, source)
+    if unmask:
+        demand_own_topics(site)
+        audited(site, "join sums --unmask", why=reason, facts={"source": source, "institution": institution})
+    with progress("reading the join's state") as told:
+        logs = replace(logs_of(site, deadline_s=deadline), on_progress=lambda _topic: told)
+        counts = {name: count for name, count in logs.state(differing).items() if source in ("", name)}
+        found = differing_sums(logs, keys_of(site, clear=unmask), WantedSums(source, institution))
+        listed = list(islice(found, limit))
+    warn_of_other_site(site)
+    if output is Output.JSON:
+        print_json(sums_shown.document(listed, counts))
+    else:
+        sums_shown.show(listed, counts, site)
 
 
 @app.command("release", short_help="Let rows wait no longer: their letters come now.")
@@ -143,6 +192,15 @@ def _tell_released(found: Releasable, run: str, *, still: int, dry_run: bool, ou
         typer.echo("nothing was ordered: nothing waits that a person may end")
     if still:
         raise Refused(f"{still} of {ordered} wait on: {AGAIN}")
+
+
+def _tell_unjudged(site: Site, source: str) -> None:
+    """Raises Misconfigured where the rule is off: what is counted no more is not shown as if it were."""
+    if site.rules.get(SUMS) == "off":
+        raise Misconfigured(f"rule {SUMS} is switched off in site.yaml (`rules: {{{SUMS}: off}}`): nothing is added up")
+    for name, rule, why in unjudged(site):
+        if rule == SUMS and source in ("", name):
+            typer.echo(f"{name}: nothing is added up; {why}", err=True)
 
 
 def _site_with(config: Path, source: str, institution: str, kind: str) -> Site:

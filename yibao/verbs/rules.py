@@ -6,12 +6,13 @@ from typing import Annotated, Final
 
 import typer
 
-from streams.domain.validate.catalogue import Described, described
+from streams.domain.validate.catalogue import UNJUDGED, Described, Unjudged, described
 from streams.mapping import Site, load_site
 from yibao import tables
 from yibao.options import Output, OutputOption
 
 _HEAD: Final = ("rule", "services", "level", "by default", "clause", "what", "中文")
+_NOBODY: Final = "not judged"
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -43,7 +44,8 @@ def list_(
     ] = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """All rules: `refuse` keeps a record back and writes a dead letter, `warn` counts it, `off` does not look.
+    """All rules: `refuse` keeps a record back and writes a dead letter, `warn` counts it, `off` does not look. What nobody
+    judges is listed last.
 
     \b
     Examples:
@@ -52,13 +54,20 @@ def list_(
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     site = None if config is None else load_site(config)
     if output is Output.JSON:
-        print(json.dumps([_document(one, site) for one in described()], ensure_ascii=False))
+        found = [*(_document(one, site) for one in described()), *map(_unjudged, UNJUDGED)]
+        print(json.dumps(found, ensure_ascii=False))
         return
     rows = [
         (one.id, ", ".join(one.services), _level(one, site), one.level.value, one.clause, one.title, one.chinese)
         for one in described()
     ]
+    rows += [(one.id, ", ".join(one.services), _NOBODY, _NOBODY, one.clause, one.title, one.chinese) for one in UNJUDGED]
     tables.show(_HEAD, rows)
+
+
+def _unjudged(one: Unjudged) -> dict[str, object]:
+    about: dict[str, object] = {"rule": one.id, "services": [*one.services], "level": _NOBODY, "default_level": _NOBODY}
+    return {**about, "clause": one.clause, "what": one.title, "chinese": one.chinese, "rule_options": {}}
 
 
 def _level(one: Described, site: Site | None) -> str:

@@ -14,6 +14,7 @@ from streams.domain.again import after, again
 from streams.domain.changes import Incoming, RowChange, Tombstone, Truncated, decode, server_of
 from streams.domain.exchanged import Held, held
 from streams.domain.join import claiming, counting, followers, letters, recapturing, releasing, renewing, renumbering, replaying
+from streams.domain.join.across import Across
 from streams.domain.join.building import Building
 from streams.domain.join.charging import Charging
 from streams.domain.join.emptying import Emptying
@@ -26,7 +27,6 @@ from streams.domain.join.rebuilding import Rebuilding, is_left
 from streams.domain.join.remembered import Recall
 from streams.domain.join.results import Folded
 from streams.domain.join.stored import Arrival, StoredRow, arrival
-from streams.domain.join.tallying import Tallying
 from streams.domain.join.telling import Telling
 from streams.domain.join.view import StateView
 from streams.domain.join.visit import Visit
@@ -212,11 +212,11 @@ class Joiner:
         run.count("tick")
         run.time, run.now = tick, tick.at
         run.take(run.moving.close())
-        left, sums = self._limits.rows_a_tick, Tallying(view)
+        left, across = self._limits.rows_a_tick, Across(view, self._recall)
         for visit_key, keys in self._waiting(run, tick, view):
             if left <= 0:
                 break
-            sums.meets(keys)
+            across.meets(keys)
             portion = self._limits.lines_a_change
             built = sum(self._rebuilding.tick(run, tick, view, key, most=portion) for key in keys if is_left(key))
             left -= built
@@ -230,7 +230,7 @@ class Joiner:
             run.count(LEFT)
         self._telling.tick(run, tick, view)
         self._emptying.tick(run, tick, view)
-        sums.tick(run, tick.at, self.mappings, most=self._limits.rows_a_tick)
+        across.tick(run, tick.at, self.mappings, most=self._limits.rows_a_tick)
 
     def _waiting(self, run: Building, tick: Tick, view: StateView) -> Iterator[tuple[bytes, Collection[bytes]]]:
         """The visits with rows for which a tick may have something to do, each once, with these rows' keys."""

@@ -61,7 +61,7 @@ def is_behind(visit: Visit) -> bool:
     """Whether lines of a visit are still to be built because their visit or settlement changed: what was reported of them last is
     of before that.
     """
-    return visit.beside(key_of(visit.key, visit.mapping.source)) is not None
+    return visit.view.get(key_of(visit.key, visit.mapping.source)) is not None
 
 
 def _left(visit: Visit, committed_at: int, captured_at: int, transaction: str) -> tuple[bytes, bytes]:

@@ -83,7 +83,7 @@ class Replaying(NamedTuple):
 def replaying(visit: Visit, row: StoredRow, order: Replay) -> Replaying:
     """What a fold needs to know to try a row again."""
     where = visit.place(row)
-    value = visit.beside(resent_key(where))
+    value = visit.view.get(resent_key(where))
     return Replaying(where, order, Resent("", 0) if value is None else load(value))
 
 
@@ -95,7 +95,7 @@ def is_resent(key: bytes) -> bool:
 
 def touched(visit: Visit, before: StoredRow) -> Entries:
     """The state entry of a row whose last change handed on nothing: by what its last record is known, which it said before."""
-    if not before.emitted or visit.beside(key := resent_key(visit.place(before))) is not None:
+    if not before.emitted or visit.view.get(key := resent_key(visit.place(before))) is not None:
         return ()
     return ((key, dump(Resent(before.emitted, _NOT_RESENT, dotted(before.position)))),)
 
@@ -103,7 +103,7 @@ def touched(visit: Visit, before: StoredRow) -> Entries:
 def made_by_itself(visit: Visit, row: StoredRow) -> Entries:
     """The state entry of a row whose own change handed on a record: none, for the row says it."""
     key = resent_key(visit.place(row))
-    return ((key, None),) if visit.beside(key) is not None else ()
+    return ((key, None),) if visit.view.get(key) is not None else ()
 
 
 def made_by_others(visit: Visit, row: StoredRow, content: str, *, by: str) -> tuple[Entries, str]:
@@ -112,7 +112,7 @@ def made_by_others(visit: Visit, row: StoredRow, content: str, *, by: str) -> tu
     or else offset of its message.
     """
     key = resent_key(visit.place(row))
-    if not row.emitted and visit.beside(key) is None:
+    if not row.emitted and visit.view.get(key) is None:
         return (), ""
     return ((key, dump(Resent(content, _NOT_RESENT, f"+{by}"))),), f"+{by}"
 

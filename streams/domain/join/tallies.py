@@ -55,6 +55,11 @@ class Tally(NamedTuple):
         """
         return self.settlements == 1 and self.lines > 0 and not self.unread and self.lines_cents != self.stated_cents
 
+    @property
+    def off_cents(self) -> int:
+        """By how much the lines add up to more than the settlement says; below 0: to less."""
+        return self.lines_cents - self.stated_cents
+
 
 def head_of(visit_key: bytes, source: str) -> bytes:
     """The state key that says by what the sums of a visit were made."""
@@ -69,6 +74,12 @@ def _behind_a_visit(source: str) -> bytes:
 def key_of(head: bytes, settlement: str) -> bytes:
     """The state key of a settlement's sums."""
     return SEPARATOR.join((head, settlement.encode()))
+
+
+def of_key(key: bytes) -> tuple[bytes, str, str]:
+    """Visit key, source, and as what its lines name the settlement, in the state key of its sums."""
+    visit, _, source, settlement = key.split(SEPARATOR, 3)
+    return visit, source.decode(), settlement.decode()
 
 
 def is_tally(key: bytes) -> bool:
@@ -123,6 +134,11 @@ def added(tally: Tally, share: Share, sign: int) -> Tally:
     if is_line:
         return Tally(lines_cents + sign * cents, lines + sign, stated_cents, settlements, unread, deadline)
     return Tally(lines_cents, lines, stated_cents + sign * cents, settlements + sign, unread, deadline)
+
+
+def in_yuan(cents: int) -> str:
+    """An amount as people write it."""
+    return f"{'-' if cents < 0 else ''}{abs(cents) // 100}.{abs(cents) % 100:02d}"
 
 
 def _demand_known(form: int) -> None:

@@ -172,17 +172,12 @@ def _share(tallied: Tallied, row: StoredRow | None) -> Share | None:
     return None if row is None or row.deleted else tallied.share(row)
 
 
-def _within_ms(mapping: CompiledMapping) -> int:
-    """So long lines may be on their way: also those that went from one table and have not come in another one yet."""
-    within = max(1, mapping.dialect.options.lines_within_s * 1_000)
-    return max(within, *(table.moved_ms for table in mapping.tables.values())) if mapping.moves else within
-
-
 def _written(sum_: Tally, mapping: CompiledMapping, at: int) -> bytes | None:
     """The entry of a settlement's sums after they changed; None where there is nothing of it any more."""
     if not sum_.differs:
         return tallies.dump(sum_._replace(deadline=0) if sum_.deadline else sum_) if sum_.lines or sum_.settlements else None
-    return tallies.dump(sum_ if sum_.deadline else sum_._replace(deadline=at + _within_ms(mapping)))
+    within_ms = mapping.within_ms(mapping.dialect.options.lines_within_s)
+    return tallies.dump(sum_ if sum_.deadline else sum_._replace(deadline=at + within_ms))
 
 
 def _head_in(key: bytes) -> bytes:

@@ -14,6 +14,7 @@ from streams.domain.join.gone import HELD, Gone, dump_gone, gone_group, gone_key
 from streams.domain.join.ledger import Ledger, head_of
 from streams.domain.join.parts import Part
 from streams.domain.join.remembered import Recall
+from streams.domain.join.reversing import watch
 from streams.domain.join.stored import Item, StoredRow, arrival
 from streams.domain.join.tallying import Moved, tally
 from streams.domain.join.view import StateView
@@ -114,10 +115,6 @@ class Visit:
         """Whether the row's table was emptied after its last change."""
         moment = self._emptied.get(row.table)
         return moment is not None and (row.offset is None or row.offset < moment)
-
-    def beside(self, key: bytes) -> bytes | None:
-        """A state entry of the visit that is of no row."""
-        return self.view.get(key)
 
     def gone(self, role: TableRole, record: str) -> Gone | None:
         """A record that was reported and that no row backs any more. record: `institution/key`."""
@@ -288,6 +285,7 @@ class Visit:
                     moved.append((key, before, row))
         if moved:
             tally(self, moved, entries, at=at)
+            watch(self, moved, entries, at=at)
         for key, gone in self.changed_gone.items():
             if gone is not None or self.view.get(key) is not None:
                 entries[key] = None if gone is None else dump_gone(gone)

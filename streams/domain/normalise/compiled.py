@@ -12,12 +12,12 @@ from streams.domain.normalise.institution import Institution
 from streams.domain.normalise.renumbered import Renumbered
 from streams.domain.normalise.settled_by import SettledBy
 from streams.domain.normalise.sources import Reading, Source, columns_of, values_of
-from streams.domain.normalise.tallied import Tallied, tallied
+from streams.domain.normalise.tallied import Tallied, stated, tallied
 from streams.domain.normalise.unrolled import Fill, unroll
 from streams.domain.normalise.which import Which
 from streams.domain.records import Row
 from streams.domain.roles import ROW_INDEX, SERVICE_OF
-from streams.domain.validate.judge import SUMS, active_rules
+from streams.domain.validate.judge import REVERSED, SUMS, active_rules
 from streams.domain.validate.rules import ActiveRule, RelatedField
 from streams.domain.violations import Unfit
 from streams.spec.fields import Service, ServiceCode
@@ -187,6 +187,8 @@ class CompiledMapping:
     """Whether lookups decide which rows of any table count: worked out once, since it is asked for every change."""
     tallied: Tallied | None = field(init=False)
     """How rows are read for the sums of settlements (rule R2); None where none are kept."""
+    stated: Tallied | None = field(init=False)
+    """How settlements are read for what they take back (rule R25); None where that is not judged."""
 
     def __post_init__(self) -> None:
         settlements = (name for name, table in self.tables.items() if table.role is TableRole.SETTLEMENT)
@@ -194,11 +196,25 @@ class CompiledMapping:
         object.__setattr__(self, "moves", any(table.moved_ms for table in self.tables.values()))
         object.__setattr__(self, "by_lookup", any(table.by_lookup for table in self.tables.values()))
         object.__setattr__(self, "tallied", None if self.dialect.levels.get(SUMS) == "off" else self._tallied())
+        object.__setattr__(self, "stated", None if self.dialect.levels.get(REVERSED) == "off" else self._stated())
 
     def _tallied(self) -> Tallied | None:
-        steps = {step.name: step for record in self.records.values() for step in record.steps if step.name == record.amount}
-        of = {one: None if (record := self.records.get(one)) is None else steps.get(record.amount) for one in ServiceCode}
-        return tallied(self.tables.values(), line=of[ServiceCode.FEE], settlement=of[ServiceCode.SETTLEMENT])
+        return tallied(self.tables.values(), line=self._amount(ServiceCode.FEE), settlement=self._amount(ServiceCode.SETTLEMENT))
+
+    def _stated(self) -> Tallied | None:
+        return stated(self.tables.values(), settlement=self._amount(ServiceCode.SETTLEMENT))
+
+    def _amount(self, service: ServiceCode) -> FieldStep | None:
+        """How the amount of a service's records is made."""
+        record = self.records.get(service)
+        return None if record is None else next((step for step in record.steps if step.name == record.amount), None)
+
+    def within_ms(self, seconds: int) -> int:
+        """So long rows may be on their way that come within so many seconds: also those that went from one table and have not come
+        in another one yet.
+        """
+        within = max(1, seconds * 1_000)
+        return max(within, *(table.moved_ms for table in self.tables.values())) if self.moves else within
 
     def is_move(self, former: str, table: str) -> bool:
         """Whether a row that went from the one table may have come in the other one (or, where headers move, in the same)."""

@@ -116,6 +116,15 @@ def tallied(tables: Collection[Table], *, line: FieldStep | None, settlement: Fi
     return Tallied(names, amounts)
 
 
+def stated(tables: Collection[Table], *, settlement: FieldStep | None) -> Tallied | None:
+    """How settlements alone are read; None where their own columns do not say it."""
+    if not _is_own(settlement, _SETTLEMENT):
+        return None
+    assert settlement is not None
+    names = {table.name: _names((_OF_THE_VISIT,)) for table in tables if table.role is _SETTLEMENT}
+    return Tallied(names, dict.fromkeys(names, (settlement, False))) if names else None
+
+
 def _way(table: Table) -> tuple[str, ...] | None:
     """By which columns of the settlement its lines find it: () by its key, `("",)` as the only one; None: by other rows."""
     if table.settlement_link is not None:

@@ -2,7 +2,7 @@
 
 from typing import Final, NamedTuple
 
-from streams.domain.validate.judge import OPEN_CODES, PARENTS, REFUNDS, RULES, SUMS, TEXTS, UNIQUE_LINES
+from streams.domain.validate.judge import OPEN_CODES, PARENTS, REFUNDS, REVERSED, RULES, SUMS, TEXTS, UNIQUE_LINES
 from streams.domain.violations import Level
 from streams.spec.fields import ServiceCode
 
@@ -46,6 +46,15 @@ _OTHERS: Final = (
         "退费明细在被退明细之后；同一项目合计为负时警告",
     ),
     Described(
+        REVERSED,
+        (ServiceCode.SETTLEMENT,),
+        Level.WARN,
+        "guide 125-128",
+        "a reversed settlement's visit has one of the same amount that it takes back (it can only warn)",
+        "退费（负）结算所在就诊中有同额的正结算（只作警告）",
+        ("reversals_within_s",),
+    ),
+    Described(
         UNIQUE_LINES,
         (ServiceCode.FEE,),
         Level.REFUSE,
@@ -80,6 +89,40 @@ _OTHERS: Final = (
 )
 """Rules that look at more than one record, or at each field."""
 
+
+class Unjudged(NamedTuple):
+    """A rule of the guide that nobody judges."""
+
+    id: str
+    """Its number. No site can set a level of it."""
+    services: tuple[ServiceCode, ...]
+    """Whose records it is about."""
+    clause: str
+    """Where it is written."""
+    title: str
+    """What it demands, and why it is not judged."""
+    chinese: str
+    """The same in Chinese."""
+
+
+UNJUDGED: Final = (
+    Unjudged(
+        "R17",
+        (ServiceCode.FEE,),
+        "guide 113-116",
+        "one consultation fee a person and day (its settlements are visits of their own: partitions remember no person)",
+        "同一参保人同一天只报一条诊查费（各次结算是不同就诊，系统不跨就诊记录个人，故不判断）",
+    ),
+    Unjudged(
+        "R18",
+        (ServiceCode.FEE,),
+        "guide 417",
+        "a prescription number never in two settlements of a person and day (likewise; after a refund it rightly comes again)",
+        "同一参保人同一天不同结算不出现相同处方号（同上；退费重结后相同处方号属正常，故不判断）",
+    ),
+)
+"""Docs/exactness.md says more."""
+
 _CHINESE: Final = {
     ("R1", "line total = quantity × price"): "明细金额等于数量乘以单价",
     ("R3", "parts add up"): "结算各部分之和等于总额",
@@ -96,7 +139,7 @@ _CHINESE: Final = {
     ("R16", "maternity"): "生育就诊的险种为 310，住院分娩填写生育类别",
     ("R19", "no card number as ID"): "证件号码不是卡号",
     ("R20", "1900 to tomorrow"): "日期在 1900 年至明天之间",
-    ("R22", "times in order"): "时间先后合理",
+    ("R22", "begin ≤ fee ≤ settlement, begin ≤ end"): "就诊开始 ≤ 费用发生 ≤ 结算，就诊开始 ≤ 结束；死亡日期、在院状态与离院相符",
     ("R23", "age"): "年龄与出生日期相符",
     ("R23", "birth date, sex and ID"): "出生日期、性别与身份证号相符",
     ("R23", "one visit, one person"): "就诊与结算是同一人",

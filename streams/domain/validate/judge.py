@@ -26,13 +26,16 @@ REFUNDS: Final = "R9"
 SUMS: Final = "R2"
 """The lines of a settlement add up to what it says: decided in the join, over the lines of a settlement."""
 
+REVERSED: Final = "R25"
+"""A reversed settlement has in its visit the one that it takes back: decided in the join, over the settlements of a visit."""
+
 UNIQUE_LINES: Final = "R12"
 """BKKP_SN is unique per institution: decided when a mapping is checked."""
 
 PARENTS: Final = "R24"
 """What belongs to a refused visit or settlement does not go without it: decided in the join."""
 
-RULE_IDS: Final = frozenset({rule.id for rule in RULES} | {OPEN_CODES, TEXTS, REFUNDS, SUMS, UNIQUE_LINES, PARENTS})
+RULE_IDS: Final = frozenset({rule.id for rule in RULES} | {OPEN_CODES, TEXTS, REFUNDS, SUMS, REVERSED, UNIQUE_LINES, PARENTS})
 
 _FIELDS: Final = {service.code: {field.name: field for field in service.fields} for service in SERVICES.values()}
 

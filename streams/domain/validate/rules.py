@@ -1,7 +1,7 @@
 """The data-quality rules: a table of functions with id, level and clause, each deciding on one record and the rows behind it.
 
-Rules that need several records are not here: R2, R9 and R24 are decided in the join (`tallying`, `refunds`, `parents`), R12 when a
-mapping is checked. R17, R18 and R25 are not built: they would warn of rare cases, and need a memory across visits.
+Rules that need several records are not here: R2, R9, R24 and R25 are decided in the join (`tallying`, `refunds`, `parents`,
+`reversing`), R12 when a mapping is checked. R17 and R18 are not built: see docs/exactness.md.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,6 +27,8 @@ class RuleOptions:
     """R5: FUND_PAY_SUMAMT contains ACCT_PAY."""
     lines_within_s: int = 60
     """R2: so long a settlement's amount may differ from its lines' before that is counted: lines and settlements arrive apart."""
+    reversals_within_s: int = 60
+    """R25: so long after a reversed settlement the one may come that it takes back, before it is counted that there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -139,6 +139,7 @@ def _rule(  # noqa: PLR0913 - one parameter for each part of a rule
     return Rule(id=rule_id, level=level, services=frozenset({service}), clause=clause, title=title, check=check, related=related)
 
 
+_IN_ORDER: Final = "begin ≤ fee ≤ settlement, begin ≤ end"
 _VISIT, _SETTLEMENT, _FEE = ServiceCode.VISIT, ServiceCode.SETTLEMENT, ServiceCode.FEE
 
 STAY_RULES: Final = (
@@ -150,7 +151,14 @@ STAY_RULES: Final = (
         _rule("R20", service, within_years(service), title="1900 to tomorrow", clause="guide 1432", level=Level.REFUSE)
         for service in ServiceCode
     ),
-    _rule("R22", _VISIT, visit_in_order, title="times in order", clause="§3.3.3 #39-40"),
-    _rule("R22", _SETTLEMENT, settlement_in_order, title="times in order", clause="§3.3.2 #17", related=(BEGAN,)),
-    _rule("R22", _FEE, fee_in_order, title="times in order", clause="§3.3.1 #3", related=(BEGAN, SETTLED)),
+    _rule("R22", _VISIT, visit_in_order, title=_IN_ORDER, clause="§3.3.3 #39-40"),
+    _rule(
+        "R22",
+        _SETTLEMENT,
+        settlement_in_order,
+        title=_IN_ORDER,
+        clause="§3.3.2 #17",
+        related=(BEGAN,),
+    ),
+    _rule("R22", _FEE, fee_in_order, title=_IN_ORDER, clause="§3.3.1 #3", related=(BEGAN, SETTLED)),
 )

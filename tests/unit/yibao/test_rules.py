@@ -39,6 +39,15 @@ def test_the_level_is_that_of_the_site(words, level):
     assert {"price_decimals": None} == told["R1"]["rule_options"]
 
 
+def test_what_nobody_judges_is_listed_as_that():
+    """A reviewer looks for every rule of the guide. No level can be set of what nobody judges."""
+    told = {one["rule"]: one for one in json.loads(listed("-c", f"{SITE}", "-o", "json")) if one["level"] == "not judged"}
+    assert {"R17", "R18"} == {*told}
+    assert {*told}.isdisjoint(RULE_IDS)
+    assert all(any("\u4e00" <= sign <= "\u9fff" for sign in one["chinese"]) for one in told.values())
+    assert listed().count("not judged") >= len(told)
+
+
 def test_it_is_for_people():
     """With the clause to look up."""
     assert "guide 122" in listed()

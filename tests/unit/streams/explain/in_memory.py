@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from connector.contract import Topics
 from streams.deadletter.index.pages import history
 from streams.domain.join.entries import visit_key_of
-from streams.explain.decoding import accepted_in, ready_in, records_of, remembered_in
+from streams.explain.decoding import accepted_in, ready_in, records_of, remembered_in, sums_in
 from streams.explain.evidence import Evidence, Lanes, Told
 from streams.explain.places import CHANGES, READY, RECEIPTS, places
-from streams.explain.remembered import Institutions, of_visit, state_shape
+from streams.explain.remembered import Institutions, of_visit, state_shape, sums_of_visit
 from streams.indexes.shape import BOOKKEEPING
 from streams.lanes.marks import deliver_mark
 from tests.unit.streams.deadletter.index.in_memory import indexed
@@ -59,6 +59,7 @@ class Logs:
             lanes=Lanes(joined=self.joined, offset=offset, delivered=deliver_mark(mark)),
             rows=rows,
             gone=gone,
+            sums=sums_in(self.read("state", sums_of_visit(self.indexes["state"], visit))),
             changes=self.read("changes", places(self.indexes["changes"], [visit], most=1_000)),
             ready=ready,
             receipts=accepted_in(self.read("receipts", places(self.indexes["receipts"], keys, most=1_000))),

@@ -16,6 +16,7 @@ from streams.domain.join.limits import JoinLimits
 from streams.domain.join.moving import NOT_KNOWN, Passed
 from streams.domain.join.passing import Joined, Passing
 from streams.domain.join.rebuilding import is_left
+from streams.domain.join.reversals import is_reversal
 from streams.domain.join.stored import StoredRow
 from streams.domain.join.tallies import is_tally
 from streams.domain.ready import closes
@@ -181,7 +182,7 @@ class Join(LookedThrough):
 
     def due(self, at, lookups):
         del lookups  # the fold looks
-        of = (is_row, is_left, is_tally)
+        of = (is_row, is_left, is_tally, is_reversal)
         tried = {visit: {key: each[key] for key in each if any(one(key) for one in of)} for visit, each in self.entries.items()}
         return waiting_rows(tried, at)
 

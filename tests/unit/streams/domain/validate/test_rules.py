@@ -92,9 +92,48 @@ def test_the_parts_of_a_settlement(change, rule):
     assert ({rule} if rule else set()) == rules_of(SETTLEMENT, {**SETTLED, **change})
 
 
-def test_r5_may_count_the_account_into_the_fund():
+MINUS = {name: value if name == "POOL_PROP_SELFPAY" else f"-{value}" for name, value in SETTLED.items()}
+"""The same taken back."""
+
+
+@pytest.mark.parametrize(
+    ("change", "rules"),
+    [
+        ({"INSCP_AMT": "80.01"}, {"R3"}), ({"INSCP_AMT": "79.99"}, {"R3"}),
+        ({"PSN_PAY": "39.99"}, {"R4"}), ({"PSN_PAY": "40.01"}, {"R4"}),
+        ({"HIFP_PAY": "60.00"}, set()), ({"HIFP_PAY": "59.99"}, set()), ({"HIFP_PAY": "0.00"}, set()),
+        ({"ACCT_PAY": "40.00"}, set()), ({"ACCT_PAY": "40.01"}, {"R6"}), ({"ACCT_PAY": "0.00"}, set()),
+        ({"FULAMT_OWNPAY_AMT": "30.00", "INSCP_AMT": "60.00"}, set()),
+        ({"FULAMT_OWNPAY_AMT": "30.01", "INSCP_AMT": "59.99"}, {"R7"}),
+        ({"POOL_PROP_SELFPAY": "0.0000"}, set()), ({"POOL_PROP_SELFPAY": "1.0000"}, set()),
+        ({"POOL_PROP_SELFPAY": "-0.0001"}, {"R8"}), ({"POOL_PROP_SELFPAY": "1.0001"}, {"R8"}),
+    ],
+)  # fmt: skip
+def test_the_identities_of_a_settlement_hold_to_the_cent(change, rules):
+    """R3 to R8, on both sides of each border: a cent is a finding, and what is just right is none."""
+    assert rules == rules_of(SETTLEMENT, {**SETTLED, **change})
+
+
+@pytest.mark.parametrize(
+    ("change", "rules"),
+    [
+        ({}, set()), ({"INSCP_AMT": "-80.01"}, {"R3"}), ({"PSN_PAY": "-39.99"}, {"R4"}),
+        ({"HIFP_PAY": "-60.00"}, set()), ({"HIFP_PAY": "-60.01"}, {"R5"}),
+        ({"ACCT_PAY": "-40.00"}, set()), ({"ACCT_PAY": "-40.01"}, {"R6"}),
+        ({"FULAMT_OWNPAY_AMT": "-30.01", "INSCP_AMT": "-59.99"}, set()),
+        ({"FULAMT_OWNPAY_AMT": "0.00", "INSCP_AMT": "-90.00"}, set()),
+        ({"FULAMT_OWNPAY_AMT": "0.01", "INSCP_AMT": "-90.01"}, {"R10"}),
+    ],
+)  # fmt: skip
+def test_the_identities_of_a_refund_hold_to_the_cent(change, rules):
+    """A refund is a settlement with the other sign; R7 does not judge it (guide 131)."""
+    assert rules == rules_of(SETTLEMENT, {**MINUS, **change})
+
+
+@pytest.mark.parametrize(("pooled", "rules"), [("40.00", set()), ("40.01", {"R5"}), ("60.00", {"R5"})])
+def test_r5_may_count_the_account_into_the_fund(pooled, rules):
     """Whether the fund's total contains the personal account differs between platforms."""
-    assert {"R5"} == rules_of(SETTLEMENT, SETTLED, fund_includes_account=True)
+    assert rules == rules_of(SETTLEMENT, {**SETTLED, "HIFP_PAY": pooled}, fund_includes_account=True)
 
 
 def test_r10_a_refund_is_negative_throughout():
@@ -161,6 +200,33 @@ def test_r20_lets_every_likely_day_pass(day):
     assert "R20" not in rules_of(SETTLEMENT, {"SETL_TIME": f"{day} 00:00:00", "BRDY": f"{day}"})
     later = date(2024, 6, 3) + timedelta(days=(day - date(1900, 1, 1)).days)
     assert "R20" in rules_of(SETTLEMENT, {"SETL_TIME": f"{later} 00:00:00"})
+
+
+BEGAN, SETTLED_AT = "2024-01-01 08:00:00", "2024-01-01 10:00:00"
+
+
+@pytest.mark.parametrize(
+    ("service", "values", "rules"),
+    [
+        (FEE, {"FEE_OCUR_TIME": BEGAN}, set()), (FEE, {"FEE_OCUR_TIME": "2024-01-01 07:59:59"}, {"R22"}),
+        (FEE, {"FEE_OCUR_TIME": SETTLED_AT}, set()), (FEE, {"FEE_OCUR_TIME": "2024-01-01 10:00:01"}, {"R22"}),
+        (FEE, {}, set()),
+        (SETTLEMENT, {"SETL_TIME": BEGAN}, set()), (SETTLEMENT, {"SETL_TIME": "2024-01-01 07:59:59"}, {"R22"}),
+        (VISIT, {"BEGNTIME": BEGAN, "ENDTIME": BEGAN}, set()),
+        (VISIT, {"BEGNTIME": BEGAN, "ENDTIME": "2024-01-01 07:59:59"}, {"R22"}),
+        (VISIT, {"DIE_DATE": "2024-01-01", "DSCG_WAY": "5"}, set()), (VISIT, {"DIE_DATE": "2024-01-01"}, {"R22"}),
+        (VISIT, {"INHOSP_STAS": "1"}, set()), (VISIT, {"INHOSP_STAS": "0", "ENDTIME": BEGAN}, set()),
+    ],
+)  # fmt: skip
+def test_r22_a_second_more_is_out_of_order_and_the_same_moment_is_not(service, values, rules):
+    """BEGNTIME <= FEE_OCUR_TIME <= SETL_TIME, BEGNTIME <= ENDTIME: systems that pay at the desk write one moment into all."""
+    assert rules == rules_of(service, values, related={"BEGNTIME": BEGAN, "SETL_TIME": SETTLED_AT})
+
+
+@pytest.mark.parametrize(("service", "values"), [(FEE, {"FEE_OCUR_TIME": BEGAN}), (SETTLEMENT, {"SETL_TIME": BEGAN})])
+def test_r22_says_nothing_of_what_is_not_known(service, values):
+    """A pharmacy has no visit, and a visit need not tell when it began."""
+    assert set() == rules_of(service, values, related={"BEGNTIME": None, "SETL_TIME": None})
 
 
 def test_r22_the_order_of_times():
@@ -257,5 +323,5 @@ def test_rules_keep_quiet_about_what_is_missing():
 def test_the_rules_of_one_record_are_all_there():
     """The list that `yibao check` offers is the one that is promised."""
     promised = {"R1", "R3", "R4", "R5", "R6", "R7", "R8", "R10", "R13", "R14", "R15", "R16", "R19", "R20", "R22", "R23"}
-    elsewhere = {"R2", "R9", "R12", "R24"}
+    elsewhere = {"R2", "R9", "R12", "R24", "R25"}
     assert promised | elsewhere | {"IDENTITY", "CODES", "DICTIONARY", "TEXT"} == RULE_IDS
