@@ -25,7 +25,7 @@ export LOCK_ARGS ?=
 # Tests and the demonstration start hundreds of processes. Where an image forbids bytecode, each compiles a thousand modules anew: 1.6 s.
 unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test model oracle-proof chaos replay-proof operations-proof databases-proof chart-render chart-proof chart-cluster images-context images images-proof bundle bundle-proof bench path-proof walk-proof examples-proof compiled compiled-proof lint lock notice wheels clean
+.PHONY: help setup demo test model oracle-proof chaos replay-proof operations-proof databases-proof mysql-proof chart-render chart-proof chart-cluster images-context images images-proof bundle bundle-proof bench path-proof walk-proof examples-proof compiled compiled-proof lint lock notice wheels clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,7 +68,12 @@ operations-proof: setup ## what an operator does at night, on the real stack (so
 
 databases-proof: setup ## capture from a real MariaDB, from nothing to records, through kills (some minutes; fetches server and connector)
 	@$(VENV)/python deploy/databases.py
-	$(VENV)/python -m pytest tests/databases $(DATABASES_ARGS)
+	$(VENV)/python -m pytest tests/databases --ignore tests/databases/test_mysql.py $(DATABASES_ARGS)
+
+mysql-proof: setup ## the same from a real MySQL, which Debian has in its unstable distribution alone (some minutes)
+	@$(VENV)/python deploy/databases.py
+	@$(VENV)/python deploy/mysql_server.py
+	$(VENV)/python -m pytest -n 0 tests/databases/test_mysql.py $(DATABASES_ARGS)
 
 chart-render: setup ## prove the chart with Helm 3 and 4, for Kubernetes 1.23 to 1.37, without a cluster (some minutes; CHART_ARGS='-k dmz')
 	@$(VENV)/python deploy/chart_tools.py

@@ -1,4 +1,5 @@
-"""Other kinds of databases for their proof: MariaDB from Debian, and Debezium's connector for it in `.yibao/databases/plugins`.
+"""Other kinds of databases for their proof: MariaDB from Debian, and Debezium's connectors for all of them in
+`.yibao/databases/plugins`.
 
 Run by `make databases-proof`, and by nothing else. Repeatable; the second time takes no second. `--pin-jars` takes what Maven
 brings for right and writes its checksums into deploy/stack/databases/jars.sha256. Exit codes: 0 done, 1 a step failed, 2 something
@@ -34,7 +35,7 @@ def fetch_plugins(*, pin: bool) -> None:
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
     env = {"LC_ALL": "C.UTF-8", "MAVEN_OPTS": f"{os.environ.get('MAVEN_OPTS', '')} -XX:-UsePerfData".strip()}
-    with timed("Debezium's connector for MariaDB (deploy/stack/databases/pom.xml)"):
+    with timed("Debezium's connectors for other databases (deploy/stack/databases/pom.xml)"):
         maven: list[str | Path] = ["mvn", "-B", "-ntp", "-f", POM, f"-Ddist={fresh}", "generate-resources"]
         run(
             "Java programs",

@@ -186,7 +186,7 @@ class CaptureSource:
     ca_file: str | None = None
     """Certificates that `verify-ca` and `verify-full` check against, as a path on this machine."""
     server_id: int | None = None
-    """MariaDB: the number under which the log is read; None for one that is made of the source's name."""
+    """MariaDB, MySQL: the number under which the log is read; None for one that is made of the source's name."""
     connect_ca_file: str | None = None
     """The same certificates as a path that the Connect workers see."""
     sharded: tuple[str, ...] = ()

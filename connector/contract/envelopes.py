@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import lru_cache
+from hashlib import sha256
 from typing import Final, NamedTuple, TypeAlias
 
 UNAVAILABLE = "__debezium_unavailable_value"
@@ -23,6 +25,8 @@ class Op(StrEnum):
 
 
 _READ: Final = Op.READ
+_UUID_ENDS: Final = ":"
+"""In a GTID of MySQL, behind the UUID of the server that numbered the transaction; of MariaDB no GTID has one."""
 _DELETE: Final = Op.DELETE
 
 
@@ -31,11 +35,12 @@ class DatabaseKind(StrEnum):
 
     POSTGRESQL = "postgresql"
     MARIADB = "mariadb"
+    MYSQL = "mysql"
 
     @property
     def keeps_history(self) -> bool:
         """Whether its log names no columns, so that a connector keeps what its tables looked like, in a topic of its own."""
-        return self is DatabaseKind.MARIADB
+        return self in (DatabaseKind.MARIADB, DatabaseKind.MYSQL)
 
 
 Position: TypeAlias = tuple[int, ...]
@@ -56,10 +61,12 @@ class Mark(NamedTuple):
     """
     ts_us: int
     """Microseconds of its commit, by the server's clock. MariaDB: of its statement, in whole seconds; a row that was changed later
-    was locked until then, so of one row it does not fall either.
+    was locked until then, so of one row it does not fall either. MySQL: of its commit, as the server wrote that down.
     """
     server: str = ""
-    """Which life of the database its place belongs to; `""` where nobody said."""
+    """Which life of the database its place belongs to; `""` where nobody said. MySQL: also which server numbered its transaction,
+    for the numbers of two of them say nothing of each other.
+    """
 
 
 def position(kind: DatabaseKind, source: Mapping[str, object]) -> Position | None:
@@ -67,21 +74,24 @@ def position(kind: DatabaseKind, source: Mapping[str, object]) -> Position | Non
 
     PostgreSQL: the LSN of the change itself; of a row that a snapshot read, that of the snapshot. MariaDB: the number in its GTID,
     which rises with every transaction of a server and goes on where a replica is promoted; then the number of the log's file, the
-    byte in it and the row in the event. A row that the first snapshot read carries none.
+    byte in it and the row in the event. A row that the first snapshot read carries none. MySQL: the same; a GTID is the server's
+    UUID, perhaps a tag, and the number.
     """
     match kind:
         case DatabaseKind.POSTGRESQL:
             lsn = source.get("lsn")
             return (lsn,) if type(lsn) is int else None
         case DatabaseKind.MARIADB:
-            return _in_binlog(source)
+            return _in_binlog(source, "-")
+        case DatabaseKind.MYSQL:
+            return _in_binlog(source, _UUID_ENDS)
 
 
-def _in_binlog(source: Mapping[str, object]) -> Position | None:
+def _in_binlog(source: Mapping[str, object], before_number: str) -> Position | None:
     gtid, file, at, row = (source.get(name) for name in ("gtid", "file", "pos", "row"))
     if not (isinstance(gtid, str) and isinstance(file, str) and type(at) is int and type(row) is int):
         return None
-    number, of_file = gtid.rpartition("-")[2], file.rpartition(".")[2]
+    number, of_file = gtid.rpartition(before_number)[2], file.rpartition(".")[2]
     return (int(number), int(of_file), at, row) if number.isdecimal() and of_file.isdecimal() else None
 
 
@@ -96,7 +106,21 @@ def mark(op: Op, source: Mapping[str, object], where: Position | None) -> Mark |
     ts_us = source.get("ts_us")
     if type(ts_us) is not int:
         ts_us = whole(source["ts_ms"]) * 1000
-    return Mark((*where, 0 if op is _DELETE else 1), ts_us)
+    return Mark((*where, 0 if op is _DELETE else 1), ts_us, _numbered_by(source))
+
+
+def _numbered_by(source: Mapping[str, object]) -> str:
+    """Of a MySQL, a short name for who numbered the change's transaction: a server, and perhaps a tag."""
+    gtid = source.get("gtid")
+    if type(gtid) is not str or _UUID_ENDS not in gtid:
+        return ""
+    return _short(gtid.rpartition(_UUID_ENDS)[0])
+
+
+@lru_cache(maxsize=64)
+def _short(numbered_by: str) -> str:
+    """Twelve characters: it stands in the state of every row."""
+    return sha256(numbered_by.encode()).hexdigest()[:12]
 
 
 def whole(value: object) -> int:
@@ -105,14 +129,14 @@ def whole(value: object) -> int:
 
 
 def table_of(source: Mapping[str, object]) -> str:
-    """`schema.table` of a change, from the envelope's `source` block. MariaDB's databases are what others call schemas."""
+    """`schema.table` of a change, from the envelope's `source` block. A MariaDB's or MySQL's database is one."""
     return f"{source.get('schema') or source.get('db')}.{source.get('table')}"
 
 
 def transaction_of(source: Mapping[str, object]) -> str:
     """Its transaction, as the database names it; `""` where capture does not say.
 
-    MariaDB: the GTID. A row that was read on demand carries that of the log's change before it, and belongs to none.
+    MariaDB, MySQL: the GTID. A row that was read on demand carries that of the log's change before it, and belongs to none.
     """
     if named := source.get("txId"):
         return f"{named}"

@@ -3,6 +3,7 @@
 from connector.contract import DatabaseKind
 from connector.profiles.kind import DatabaseProfile
 from connector.profiles.mariadb.profile import MariadbProfile
+from connector.profiles.mysql.profile import MysqlProfile
 from connector.profiles.postgresql.profile import PostgresqlProfile
 
 __all__ = ["DatabaseProfile", "profile_of"]
@@ -15,3 +16,5 @@ def profile_of(kind: DatabaseKind) -> DatabaseProfile:
             return PostgresqlProfile()
         case DatabaseKind.MARIADB:
             return MariadbProfile()
+        case DatabaseKind.MYSQL:
+            return MysqlProfile()

@@ -44,7 +44,9 @@ def other_plugins() -> Path:
     """
     place = CHECKOUT / ".yibao" / "databases" / "plugins"
     if not any(place.glob("*/*.jar")):
-        raise Misconfigured(f"the connector for MariaDB is not in {place}: run deploy/databases.py (make databases-proof)")
+        raise Misconfigured(
+            f"the connectors for other kinds of databases are not in {place}: run deploy/databases.py (make databases-proof)"
+        )
     return place
 
 
@@ -110,7 +112,17 @@ class Home:
     def folder(self) -> OwnFolder:
         """The directory as one that may be erased: everything that the stack puts into it."""
         brokers = ("kafka", "kafka-2", "kafka-3")
-        data = (*brokers, *(f"{name}.new" for name in brokers), "postgres", "postgres.new", "mariadb", "mariadb.new", "tmp")
+        data = (
+            *brokers,
+            *(f"{name}.new" for name in brokers),
+            "postgres",
+            "postgres.new",
+            "mariadb",
+            "mariadb.new",
+            "mysql",
+            "mysql.new",
+            "tmp",
+        )
         files = ("ports.json", "ports.json.*", "ports.new")
         return OwnFolder(
             root=self.root,

@@ -18,6 +18,7 @@ from sandbox.stack.connect import METRICS, Connect
 from sandbox.stack.guard import Guard
 from sandbox.stack.lifecycle import Lifecycle, OnProgress, Progress, in_rounds
 from sandbox.stack.mariadb import MariaDb
+from sandbox.stack.mysql import MySql
 from sandbox.stack.ports import LOOPBACK, PortBook, Ports, is_free
 from sandbox.stack.postgres import Postgres
 from sandbox.stack.service import CHECKOUT, Home, Service
@@ -26,7 +27,7 @@ from streams.private_files import open_private, write_private
 from streams.wording import nearest
 
 SERVICES = ("postgres", "kafka", "connect")
-OTHERS = ("mariadb",)
+OTHERS = ("mariadb", "mysql")
 """What a stack has only where it is asked for by name: other kinds of databases."""
 DEFAULT_HOME = CHECKOUT / ".yibao" / "stack"
 
@@ -45,6 +46,8 @@ class Endpoints:
     """Its port."""
     mariadb_port: int
     """Port of the MariaDB at the same address."""
+    mysql_port: int
+    """Likewise of the MySQL."""
     metrics_url: str
     """Connect's own metrics, for Prometheus; `""` where the stack does not serve them."""
     secrets: Path
@@ -97,10 +100,13 @@ class Stack:
         every: dict[str, tuple[Service, ...]] = {
             "postgres": (Postgres(self._home, self._book, durable=durable),),
             "mariadb": (MariaDb(self._home, self._book, durable=durable),),
+            "mysql": (MySql(self._home, self._book, durable=durable),),
             "kafka": tuple(
                 Kafka(self._home, self._book, self._brokers, number=number, dist=dist) for number in self._brokers.numbers
             ),
-            "connect": (Connect(self._home, self._book, self._brokers, dist=dist, metrics=metrics, others="mariadb" in services),),
+            "connect": (
+                Connect(self._home, self._book, self._brokers, dist=dist, metrics=metrics, others=bool({*OTHERS} & {*services})),
+            ),
         }
         self._services = {service.name: service for name in every if name in services for service in every[name]}
         self._guard = Guard(self._home.root) if bound else None
@@ -221,6 +227,7 @@ class Stack:
             postgres_host=LOOPBACK,
             postgres_port=self._book.kept("postgres") or 0,
             mariadb_port=self._book.kept("mariadb") or 0,
+            mysql_port=self._book.kept("mysql") or 0,
             secrets=self._home.secrets,
         )
 

@@ -216,7 +216,10 @@ def mark_of(op: Op, source: Mapping[str, object], *, server: str) -> Mark | None
 
 
 def _of_server(known_by: Mark | None, server: str) -> Mark | None:
-    return known_by._replace(server=server) if server and known_by is not None else known_by
+    """With which life of the database it was, beside what the change says itself of who numbered it."""
+    if not server or known_by is None:
+        return known_by
+    return known_by._replace(server=f"{server} {known_by.server}" if known_by.server else server)
 
 
 def key_in(columns: bytes, names: Sequence[str]) -> tuple[str, ...]:

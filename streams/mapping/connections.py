@@ -171,11 +171,11 @@ class DatabaseSource(Strict):
     slot: Identifier = "yibao"
     """PostgreSQL: replication slot."""
     server_id: Annotated[int, Field(ge=1, le=2**32 - 1)] | None = None
-    """MariaDB: the number under which capture reads the log; no server and no other reader of it may have the same. Left out: one
-    that is made of the source's name."""
+    """MariaDB, MySQL: the number under which capture reads the log; no server and no other reader of it may have the same. Left
+    out: one that is made of the source's name."""
     heartbeat_table: str | None = None
-    """`schema.table` with one row that capture updates, so that a quiet database does not keep its log for ever. MariaDB, here and
-    in the mapping: `database.table`."""
+    """`schema.table` with one row that capture updates, so that a quiet database does not keep its log for ever. MariaDB and
+    MySQL, here and in the mapping: `database.table`."""
     mapping: FilePath
     """The mapping file of this hospital system."""
     institutions: Annotated[tuple[Code, ...], Field(min_length=1)] | None = None

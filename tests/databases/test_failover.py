@@ -14,11 +14,12 @@ import yaml
 
 from streams.mapping import load_site
 from tests.bench.processes import worker
-from tests.databases.maria_site import (
+from tests.databases.binlog_site import (
     connected,
     database,
     execute,
     follow,
+    kind,
     own,
     reported,
     site,
@@ -30,7 +31,7 @@ from tests.databases.maria_site import (
 )
 from tests.own_stack import own_stack
 
-__all__ = ["database", "own", "site", "yibao"]
+__all__ = ["database", "kind", "own", "site", "yibao"]
 
 pytestmark = pytest.mark.stack
 

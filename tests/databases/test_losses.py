@@ -11,10 +11,11 @@ from kafka.admin import KafkaAdminClient
 
 from streams.mapping import load_site
 from tests.bench.processes import worker
-from tests.databases.maria_site import (
+from tests.databases.binlog_site import (
     database,
     execute,
     follow,
+    kind,
     own,
     prepare,
     reported,
@@ -28,7 +29,7 @@ from tests.databases.maria_site import (
     yibao,
 )
 
-__all__ = ["database", "own", "site", "yibao"]
+__all__ = ["database", "kind", "own", "site", "yibao"]
 
 pytestmark = pytest.mark.stack
 

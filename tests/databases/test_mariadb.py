@@ -4,40 +4,28 @@
 """
 
 import json
-from collections import Counter
 
-import orjson
 import pytest
 
-from streams.broker_wiring import broker_access, client_options
-from streams.domain.changes import decode
 from streams.mapping import capture_sources, load_site
-from streams.topics.broker import Broker
-from streams.topics.whole import read_whole
-from tests.bench.processes import worker
-from tests.databases.maria_site import (
+from tests.databases.binlog_site import (
     database,
     execute,
+    kind,
     own,
     planned,
     prepare,
-    reported,
     site,
     steps_of,
     taken_back,
-    until,
-    wait_for,
+    through_kills,
     yibao,
 )
 from yibao.captures.facts import look_at
 
-__all__ = ["database", "own", "site", "yibao"]
+__all__ = ["database", "kind", "own", "site", "yibao"]
 
 pytestmark = pytest.mark.stack
-
-LINES = 1500
-"""Of one statement: capture is in the middle of it for a while."""
-
 
 SLIPS = {
     "SET GLOBAL binlog_format = 'STATEMENT'": "binlog_format",
@@ -190,68 +178,5 @@ def test_another_server_and_another_type_stop_a_source(own, database, site):
 
 
 def test_every_record_comes_once_through_kills_of_connect(own, site, database, yibao):
-    """Snapshot, stream, kills in the middle of a statement, keys that change, a table read again: what was reported is what stands
-    in the database, and nothing was reported twice.
-    """
-    for words in (("topics", "apply"), ("connector", "apply")):
-        code, _, err = yibao(*words)
-        assert 0 == code, err
-    loaded = load_site(site)
-    with (
-        worker("place", site=site, home=site.parent) as place,
-        worker("join", site=site, home=site.parent) as join,
-        Broker(broker_access(loaded)) as broker,
-    ):
-        assert {"S1", "1"} == until(lambda: reported(loaded).keys(), {"S1", "1"}, place, join)
-        for number in (2, 3):
-            write_visit(database, number)
-            came = broker.ends(loaded.topics.rows("his"))[0]
-            wait_for(lambda before=came: broker.ends(loaded.topics.rows("his"))[0] > before + LINES // 2, place, join)
-            own.kill("connect")
-            execute(database, f"UPDATE his.settle SET total = {LINES + 1} WHERE settle_no = 'S{number}'")
-            own.start("connect")
-        execute(database, "UPDATE his.charge SET charge_id = charge_id + 900000 WHERE charge_id = 1")
-        execute(database, "DELETE FROM his.charge WHERE charge_id = 2000001")
-        execute(database, "INSERT INTO his.charge VALUES (5, 'V1', '2026-03-01 07:31:00', 1.50, 'D1')")
-        lines = {f"{number * 1_000_000 + line}" for number in (2, 3) for line in range(1, LINES + 1)}
-        wanted = {"S1", "S2", "S3", "1", "900001", "5"} | lines
-        assert wanted == until(lambda: reported(loaded).keys(), wanted, place, join)
-
-        code, out, err = yibao("resnapshot", "his.charge", "--wait", "-o", "json")
-        assert (0, True) == (code, json.loads(out)["proved"]), err
-        before = reported(loaded)
-        execute(database, "INSERT INTO his.charge VALUES (6, 'V1', '2026-03-01 07:32:00', 2.50, 'D1')")
-        until(lambda: reported(loaded).keys(), wanted | {"6"}, place, join)
-        after = reported(loaded)
-
-    assert before == {key: versions for key, versions in after.items() if key != "6"}
-    assert {"S2", "S3"} == {key for key, versions in after.items() if len(versions) > 1}
-    assert {1} == {count for versions in after.values() for count in Counter(versions).values()}
-    line = orjson.loads(after["6"][0])
-    assert ("2026-03-01 07:32:00", "2.50", "阿司匹林") == (line["FEE_OCUR_TIME"], line["DET_ITEM_FEE_SUMAMT"], line["HILIST_NAME"])
-    bill = orjson.loads(after["S1"][0])
-    assert ("2026-03-01 08:00:00", "2026-03-01 08:00:00") == (bill["SETL_TIME"], bill["CRTE_TIME"])
-    sent_again(loaded)
-
-
-def sent_again(loaded):
-    """The kills did make capture send changes again: else nothing was shown."""
-    marks = [
-        (change.table, change.row.get("charge_id") or change.row.get("settle_no"), change.mark.place)
-        for message in read_whole(client_options(loaded), loaded.topics.rows("his"))
-        if hasattr(change := decode(message.value), "row") and change.mark is not None
-    ]
-    assert len(marks) > len(set(marks))
-
-
-def write_visit(database, number):
-    """A settlement of many lines, in one transaction of two statements."""
-    first = number * 1_000_000
-    at = f"'2026-03-0{number} 08:00:00'"
-    database.begin()
-    execute(
-        database,
-        f"INSERT INTO his.settle VALUES ('S{number}', 'V{number}', '李四', '110101198001010000', {at}, {LINES}, {at})",
-    )
-    execute(database, f"INSERT INTO his.charge SELECT {first} + seq, 'V{number}', {at}, 1.00, 'D1' FROM seq_1_to_{LINES}")
-    database.commit()
+    """See there."""
+    through_kills(own, site, database, yibao)

@@ -10,7 +10,7 @@ from connector.contract import CapturedTable, CaptureSource, DatabaseKind, Table
 from connector.errors import Misconfigured, Unreachable
 from connector.profiles import profile_of
 from sandbox.stack.mariadb import TLS
-from tests.databases.maria_site import connected, execute
+from tests.databases.binlog_site import connected, execute
 from tests.own_stack import own_stack
 
 pytestmark = pytest.mark.stack

@@ -41,7 +41,9 @@ def prepare(
     undo: Annotated[bool, typer.Option("--undo", help="The script that takes it back, the last step first.")] = False,
     connect_host: Annotated[
         str,
-        typer.Option("--connect-host", metavar="HOST", help="MariaDB: from where Connect and workers log in, such as 10.1.2.%."),
+        typer.Option(
+            "--connect-host", metavar="HOST", help="MariaDB, MySQL: from where Connect and workers log in, such as 10.1.2.%."
+        ),
     ] = "%",
     config: ConfigOption = SITE,
     output: OutputOption = Output.TABLE,

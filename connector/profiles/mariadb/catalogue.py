@@ -1,7 +1,9 @@
-"""What MariaDB says about the tables to capture, as the checks look at it."""
+"""What MariaDB or MySQL says about the tables to capture, as the checks look at it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from connector.contract import DatabaseKind
 
 NEEDED = ("RELOAD", "REPLICATION SLAVE", "BINLOG MONITOR")
 """What the account needs on the whole server: a lock of a moment before the first snapshot, the log, and where the log ends."""
@@ -19,9 +21,9 @@ class Server:
     """In the server's words."""
 
     @property
-    def is_mariadb(self) -> bool:
-        """Whether it is one at all: MySQL speaks the same protocol."""
-        return "mariadb" in self.version.lower()
+    def kind(self) -> DatabaseKind:
+        """Which of the two it is: they speak the same protocol, and have other logs."""
+        return DatabaseKind.MARIADB if "mariadb" in self.version.lower() else DatabaseKind.MYSQL
 
     @property
     def release(self) -> tuple[int, int]:
@@ -77,7 +79,7 @@ class Catalogue:
     """Everything that the checks look at."""
 
     server: Server
-    """The server. Of one that is no MariaDB nothing else is read."""
+    """The server. Of one of another kind nothing else is read."""
     tables: Mapping[str, Table] = field(default_factory=dict)
     """Tables and views of the captured databases that the account sees, by name."""
     heartbeat_stands: bool = True

@@ -1,9 +1,9 @@
 """Judge a MariaDB against what is to be captured: every finding at once, each with the statement that mends it. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from connector.contract import CapturedTable, CaptureSource
+from connector.contract import CapturedTable, CaptureSource, DatabaseKind
 from connector.findings import Finding, Severity
 from connector.profiles.columns import missing_column, nearest, unlisted
 from connector.profiles.links import check_links
@@ -22,20 +22,22 @@ _WITH_RIGHTS: Final = (10, 5)
 def check(source: CaptureSource, catalogue: Catalogue) -> tuple[Finding, ...]:
     """Everything that prevents capture or needs attention: server, log, account, tables, columns, keys, types, heartbeat."""
     server = catalogue.server
-    if not server.is_mariadb or server.release < _WITH_RIGHTS:
+    if server.kind is not DatabaseKind.MARIADB or server.release < _WITH_RIGHTS:
         return (
             Finding(
                 where="server version",
                 what=f"is {server.version}: captured is MariaDB 10.11 or newer",
-                mend="capture from a MariaDB that replicates this server, or upgrade it",
+                mend="of a MySQL, say `kind: mysql` in site.yaml; or upgrade it, or capture from one that replicates it",
             ),
         )
+    return (*_log(server), *_kept(server), *check_account(source, server, NEEDED), *check_tables(source, catalogue))
+
+
+def check_tables(source: CaptureSource, catalogue: Catalogue) -> tuple[Finding, ...]:
+    """Tables, columns, keys, types, heartbeat: the same for MariaDB and MySQL."""
     column = seen_in(catalogue.tables, seen)
-    zero_dates = "NO_ZERO_DATE" not in server.settings.get("sql_mode", "")
+    zero_dates = "NO_ZERO_DATE" not in catalogue.server.settings.get("sql_mode", "")
     return (
-        *_log(server),
-        *_kept(server),
-        *_account(source, server),
         *(finding for table in source.tables for finding in _table(source, table, catalogue, zero_dates=zero_dates)),
         *unlisted(source, catalogue.tables),
         *check_visit_keys(source, catalogue),
@@ -47,24 +49,7 @@ def check(source: CaptureSource, catalogue: Catalogue) -> tuple[Finding, ...]:
 
 def _log(server: Server) -> Iterator[Finding]:
     settings = server.settings
-    if settings.get("log_bin") != "ON":
-        yield Finding(
-            where="log_bin",
-            what="is off: the server writes no log that capture could read",
-            mend="log_bin=binlog and server_id=<a number of its own> under [mariadb] in my.cnf, then restart the server",
-        )
-    if (form := settings.get("binlog_format")) != "ROW":
-        yield Finding(
-            where="binlog_format",
-            what=f"is {form}, so the log does not carry rows",
-            mend="SET GLOBAL binlog_format = 'ROW';  -- and in my.cnf; sessions that stand keep theirs until they log in again",
-        )
-    if (image := settings.get("binlog_row_image")) not in ("FULL", None):
-        yield Finding(
-            where="binlog_row_image",
-            what=f"is {image}: a changed row arrives without the columns that did not change, a deleted one without its visit",
-            mend="SET GLOBAL binlog_row_image = 'FULL';  -- and in my.cnf; sessions that stand keep theirs until they log in again",
-        )
+    yield from check_log(settings, "[mariadb]")
     if settings.get("gtid_strict_mode") != "ON":
         yield Finding(
             where="gtid_strict_mode",
@@ -101,7 +86,34 @@ def _kept(server: Server) -> Iterator[Finding]:
             mend="SET GLOBAL log_bin_compress = OFF;  -- and in my.cnf",
             severity=Severity.WARNS,
         )
-    kept = server.settings.get("binlog_expire_logs_seconds", "0").partition(".")[0]
+    yield from check_kept(server.settings)
+
+
+def check_log(settings: Mapping[str, str], section: str) -> Iterator[Finding]:
+    """Whether the server writes a log of whole rows. section: of my.cnf."""
+    if settings.get("log_bin") != "ON":
+        yield Finding(
+            where="log_bin",
+            what="is off: the server writes no log that capture could read",
+            mend=f"log_bin=binlog and server_id=<a number of its own> under {section} in my.cnf, then restart the server",
+        )
+    if (form := settings.get("binlog_format")) != "ROW":
+        yield Finding(
+            where="binlog_format",
+            what=f"is {form}, so the log does not carry rows",
+            mend="SET GLOBAL binlog_format = 'ROW';  -- and in my.cnf; sessions that stand keep theirs until they log in again",
+        )
+    if (image := settings.get("binlog_row_image")) not in ("FULL", None):
+        yield Finding(
+            where="binlog_row_image",
+            what=f"is {image}: a changed row arrives without the columns that did not change, a deleted one without its visit",
+            mend="SET GLOBAL binlog_row_image = 'FULL';  -- and in my.cnf; sessions that stand keep theirs until they log in again",
+        )
+
+
+def check_kept(settings: Mapping[str, str]) -> Iterator[Finding]:
+    """Whether it keeps its log for an outage."""
+    kept = settings.get("binlog_expire_logs_seconds", "0").partition(".")[0]
     if 0 < int(kept) < _THREE_DAYS_S:
         yield Finding(
             where="binlog_expire_logs_seconds",
@@ -111,9 +123,9 @@ def _kept(server: Server) -> Iterator[Finding]:
         )
 
 
-def _account(source: CaptureSource, server: Server) -> Iterator[Finding]:
+def check_account(source: CaptureSource, server: Server, needed: Sequence[str]) -> Iterator[Finding]:
     """On the whole server it may read the log, see where that ends, and hold all writes for a moment before the first snapshot."""
-    if missing := [right for right in NEEDED if right not in server.rights]:
+    if missing := [right for right in needed if right not in server.rights]:
         yield Finding(
             where=f"account {source.user}",
             what=f"lacks {', '.join(missing)}",

@@ -1,4 +1,4 @@
-"""Read from MariaDB what capture relies on and names do not tell. A few rows, no lock on a hospital's table."""
+"""Read from MariaDB or MySQL what capture relies on and names do not tell. A few rows, no lock on a hospital's table."""
 
 from typing import Final
 
@@ -6,6 +6,7 @@ from connector.contract import CaptureSource
 from connector.facts import Facts, ServerFacts, TableFacts
 from connector.profiles.mariadb.login import Session, logged_in
 from connector.profiles.mariadb.names import split_table
+from connector.profiles.mariadb.numbered import SETTINGS, numbered
 
 _COLUMNS: Final = """
 SELECT concat(table_schema, '.', table_name), column_name,
@@ -28,11 +29,9 @@ def _server(session: Session) -> ServerFacts:
     """The server by what it calls itself, and how many transactions its log numbers. It keeps no place for capture: whether the log
     still has it is told by the connector.
     """
-    named = session.settings("server_uid", "server_id", "gtid_binlog_pos")
-    numbers = [one.rpartition("-")[2] for one in named.get("gtid_binlog_pos", "").split(",")]
-    log = max((int(number) for number in numbers if number.isdecimal()), default=0)
-    system = f"{named.get('server_uid', '')} {named.get('server_id', '')}".strip()
-    return ServerFacts(system=system, timeline=0, log=log, slot=False)
+    named = session.settings("server_uid", "server_uuid", "server_id", *SETTINGS)
+    own = named.get("server_uid") or named.get("server_uuid", "")
+    return ServerFacts(system=f"{own} {named.get('server_id', '')}".strip(), timeline=0, log=numbered(named), slot=False)
 
 
 def _tables(session: Session, source: CaptureSource) -> dict[str, TableFacts]:

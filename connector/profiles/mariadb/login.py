@@ -1,13 +1,13 @@
-"""Log in to MariaDB as Connect will, and tell a login that is refused from a server that is away, by the error's number."""
+"""Log in to MariaDB or MySQL as Connect will, and tell a refused login from a server that is away, by the error's number."""
 
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, TypeAlias
 
 import pymysql
 
-from connector.contract import CaptureSource
+from connector.contract import CaptureSource, DatabaseKind
 from connector.errors import Misconfigured, Refused, Unreachable
 
 Row: TypeAlias = tuple[Any, ...]
@@ -18,6 +18,13 @@ _NO_LOGIN: Final = frozenset({1044, 1045, 1049, 1130, 1131, 1698, 1862, 4151})
 """Access denied, to the server or to the database; no such database; a host that may not connect; an expired password."""
 _AWAY: Final = frozenset({2002, 2003, 2006, 2013, 1040, 1053, 1129, 1203, 3159})
 """No answer, or none any more; too many connections; a server that goes down."""
+
+
+_BOUNDED: Final[Mapping[DatabaseKind, str]] = {
+    DatabaseKind.MARIADB: "SET SESSION max_statement_time = {s}",
+    DatabaseKind.MYSQL: "SET SESSION max_execution_time = {ms}",
+}
+"""How a statement is bounded."""
 
 
 class Session:
@@ -62,13 +69,17 @@ def logged_in(source: CaptureSource, *, password: str, longest_s: int = _LONGEST
                 f"{source.password_file}, and for which hosts the account was made"
             ) from exc
         raise Unreachable(f"{where} cannot be reached: {told}; check host, port, sslmode, ca_file and the network") from exc
+    except RuntimeError as exc:  # MySQL wants the password in a form that this machine can give inside of TLS alone
+        raise Misconfigured(
+            f"{where} takes no password of {source.user} without TLS: {exc}; set another sslmode than disable"
+        ) from exc
     except (OSError, ssl.SSLError) as exc:
         raise Unreachable(f"{where} cannot be reached: {exc}; check host, port, sslmode, ca_file and the network") from exc
     try:
         session = Session(connection)
         if source.sslmode != "disable" and not session.rows("SHOW SESSION STATUS LIKE 'Ssl_cipher'")[0][1]:
             raise Misconfigured(f"{where} speaks no TLS, and sslmode is {source.sslmode}: have TLS set up in the server")
-        session.rows(f"SET SESSION max_statement_time = {longest_s}")
+        session.rows(_BOUNDED[source.kind].format(s=longest_s, ms=1000 * longest_s))
         session.rows("SET SESSION TRANSACTION READ ONLY")
         yield session
     except pymysql.Error as exc:

@@ -21,9 +21,9 @@ def preparation(source: CaptureSource, *, connect_host: str) -> tuple[Step, ...]
     account = Account(user=source.user, host=connect_host)
     return (
         _logging(),
-        *([] if source.heartbeat_table is None else [_heartbeat(source.heartbeat_table)]),
+        *([] if source.heartbeat_table is None else [heartbeat(source.heartbeat_table)]),
         _account(source, account),
-        _rights(source, account),
+        rights(source, f"{account}"),
     )
 
 
@@ -38,7 +38,8 @@ def _logging() -> Step:
     )
 
 
-def _heartbeat(name: str) -> Step:
+def heartbeat(name: str) -> Step:
+    """The table that capture touches: the same for MariaDB and MySQL."""
     table = quoted_table(name)
     return Step(
         title=f"Heartbeat table {name}",
@@ -60,27 +61,28 @@ def _account(source: CaptureSource, account: Account) -> Step:
         f"ALTER USER {account} IDENTIFIED BY '…' ACCOUNT UNLOCK;\n"
         "The role without rights is how the way back knows it from an account that was there before: all in one session.",
         statements=(*account.made(), f"GRANT {', '.join(NEEDED)} ON *.* TO {account};"),
-        undo=account.unmade(tuple(name for _, name in _granted(source)), tuple(_revoked(source, account))),
+        undo=account.unmade(tuple(name for _, name in granted(source)), tuple(_revoked(source, account))),
         kept="an account that was there before prepare, or has rights on other tables, stays as it is; the last statement says so.",
     )
 
 
-def _granted(source: CaptureSource) -> tuple[tuple[str, str], ...]:
+def granted(source: CaptureSource) -> tuple[tuple[str, str], ...]:
     """What the account may do, and on what table."""
     beat = () if source.heartbeat_table is None else (("SELECT, UPDATE", source.heartbeat_table),)
     return (*(("SELECT", table.name) for table in source.tables), *beat)
 
 
 def _revoked(source: CaptureSource, account: Account) -> Iterator[str]:
-    for right, name in reversed(_granted(source)):
+    for right, name in reversed(granted(source)):
         yield f"REVOKE {right} ON {quoted_table(name)} FROM {account};"
     yield f"REVOKE {', '.join(NEEDED)} ON *.* FROM {account};"
 
 
-def _rights(source: CaptureSource, account: Account) -> Step:
+def rights(source: CaptureSource, account: str) -> Step:
+    """On its tables: the same for MariaDB and MySQL."""
     return Step(
         title="Rights",
         why="it reads the mapped tables and touches the heartbeat; it changes nothing else.",
-        statements=tuple(f"GRANT {right} ON {quoted_table(name)} TO {account};" for right, name in _granted(source)),
+        statements=tuple(f"GRANT {right} ON {quoted_table(name)} TO {account};" for right, name in granted(source)),
         kept="they go with the account.",
     )

@@ -1,4 +1,4 @@
-"""Read from MariaDB what the checks look at. Some hundred rows, no lock on a hospital's table."""
+"""Read from MariaDB or MySQL what the checks look at. Some hundred rows, no lock on a hospital's table."""
 
 import re
 from collections.abc import Sequence
@@ -18,6 +18,10 @@ _SETTINGS: Final = (
     "log_bin_compress",
     "gtid_strict_mode",
     "gtid_binlog_pos",
+    "gtid_mode",
+    "gtid_executed",
+    "binlog_row_value_options",
+    "binlog_transaction_compression",
     "binlog_expire_logs_seconds",
     "sql_mode",
     "read_only",
@@ -48,7 +52,7 @@ def read_catalogue(source: CaptureSource, *, password: str) -> Catalogue:
     databases = sorted({split_table(name)[0] for name in names})
     with logged_in(source, password=password) as session:
         server = _server(session)
-        if not server.is_mariadb:
+        if server.kind is not source.kind:
             return Catalogue(server=server)
         tables = _tables(session, databases, source.tables)
         return Catalogue(server=server, tables=tables, heartbeat_stands=_heartbeat_stands(session, source.heartbeat_table))

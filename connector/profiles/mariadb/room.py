@@ -1,10 +1,11 @@
-"""What stands around a capture in MariaDB, read as its account."""
+"""What stands around a capture in MariaDB or MySQL, read as its account."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Final
 
 from connector.contract import CaptureSource
 from connector.profiles.mariadb.login import logged_in
+from connector.profiles.mariadb.numbered import SETTINGS, numbered
 from connector.room import Room
 
 _NOW: Final = (
@@ -16,19 +17,18 @@ _SYSTEM: Final = "SYSTEM"
 def read_room(source: CaptureSource, *, password: str) -> Room:
     """Look once. Raises Unreachable, Misconfigured, Refused."""
     with logged_in(source, password=password) as session:
-        settings = session.settings("max_connections", "gtid_binlog_pos")
+        settings = session.settings("max_connections", *SETTINGS)
         ((_, taken),) = session.rows("SHOW GLOBAL STATUS LIKE 'Threads_connected'")
         session.rows("SET SESSION time_zone = @@global.time_zone")
         ((now, ahead, zone, system),) = session.rows(_NOW)
     most = int(settings.get("max_connections", "0"))
-    number = settings.get("gtid_binlog_pos", "").rpartition("-")[2]
     assert isinstance(now, datetime)
     offset = timezone(timedelta(seconds=int(ahead)))
     return Room(
         free_senders=most - int(taken),
         max_senders=most,
         kept=None,
-        log=int(number) if number.isdecimal() else 0,
+        log=numbered(settings),
         now=now.replace(tzinfo=UTC).astimezone(offset),
         zone=f"{zone} ({system})" if zone == _SYSTEM else f"{zone}",
     )

@@ -1,10 +1,11 @@
-"""A hospital on a MariaDB of its own and the site that reports from it: what tests of that kind of database share."""
+"""A hospital on a MariaDB or MySQL of its own and the site that reports from it: what tests of these kinds of database share."""
 
 import json
 import re
 import shlex
 import sys
 import time
+from collections import Counter
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -15,11 +16,14 @@ import yaml
 
 from connector.profiles import profile_of
 from sandbox.stack.mariadb import SUPERUSER
-from streams.broker_wiring import client_options
+from streams.broker_wiring import broker_access, client_options
+from streams.domain.changes import decode
 from streams.errors import Unreachable
 from streams.mapping import capture_sources, load_site
 from streams.seal import generate_key_pair
+from streams.topics.broker import Broker
 from streams.topics.whole import read_whole
+from tests.bench.processes import worker
 from tests.own_stack import own_stack
 from tests.patience import PATIENCE_S
 from yibao.main import run
@@ -27,13 +31,21 @@ from yibao.main import run
 HERE = Path(__file__).parent
 PASSWORD = "the-capture-password"
 INSTITUTION = "P36110200002"
+LINES = 1500
+"""Of one statement: capture is in the middle of it for a while."""
 _COMMAND = re.compile(r"yibao (?:connector|resume)[^,;(…]*…?")
 
 
 @pytest.fixture(scope="module")
-def own():
+def kind():
+    """Of the database; a module of tests that wants another one has a fixture of this name itself."""
+    return "mariadb"
+
+
+@pytest.fixture(scope="module")
+def own(kind):
     """What it kills, nobody else may need."""
-    with own_stack("mariadb", "kafka", "connect") as stack:
+    with own_stack(kind, "kafka", "connect") as stack:
         stack.up()
         yield stack
 
@@ -49,26 +61,26 @@ def database(own):
 
 
 @pytest.fixture(scope="module")
-def site(own, database, tmp_path_factory):
+def site(own, kind, database, tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
     (folder / "mapping.yaml").write_bytes((HERE / "mapping.yaml").read_bytes())
     (folder / "p.pem").write_text(generate_key_pair().public.pem)
     password = own.secrets / "capture"
     password.write_text(PASSWORD)
     document = {
-        "site": "mariadb",
+        "site": kind,
         "kafka": {"bootstrap_servers": own.endpoints.bootstrap_servers, "replication_factor": 1, "partitions": 3},
         "connect": {"url": own.endpoints.connect_url, "heartbeat_s": 1},
         "join": {"tick_s": 0.5, "withdrawal_grace_s": 0.5},
         "sources": {
             "his": {
-                "kind": "mariadb",
+                "kind": kind,
                 "host": own.endpoints.postgres_host,
-                "port": own.endpoints.mariadb_port,
+                "port": port_of(own),
                 "database": "his",
                 "user": "capture",
                 "password_file": str(password),
-                "sslmode": "disable",
+                "sslmode": "disable" if kind == "mariadb" else "require",
                 "heartbeat_table": "cdc.heartbeat",
                 "mapping": "mapping.yaml",
             }
@@ -151,9 +163,12 @@ def withdrawn(loaded):
 
 
 def connected(own):
-    return pymysql.connect(
-        host=own.endpoints.postgres_host, port=own.endpoints.mariadb_port, user=SUPERUSER, charset="utf8mb4", autocommit=True
-    )
+    return pymysql.connect(host=own.endpoints.postgres_host, port=port_of(own), user=SUPERUSER, charset="utf8mb4", autocommit=True)
+
+
+def port_of(own):
+    """Of the one database that the stack has."""
+    return own.endpoints.mariadb_port or own.endpoints.mysql_port
 
 
 def execute(connection, statement):
@@ -199,3 +214,72 @@ def wait_for(condition, *processes):
             process.check()
         assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+def through_kills(own, site, database, yibao):
+    """Snapshot, stream, kills in the middle of a statement, keys that change, a table read again: what was reported is what stands
+    in the database, and nothing was reported twice.
+    """
+    for words in (("topics", "apply"), ("connector", "apply")):
+        code, _, err = yibao(*words)
+        assert 0 == code, err
+    loaded = load_site(site)
+    with (
+        worker("place", site=site, home=site.parent) as place,
+        worker("join", site=site, home=site.parent) as join,
+        Broker(broker_access(loaded)) as broker,
+    ):
+        assert {"S1", "1"} == until(lambda: reported(loaded).keys(), {"S1", "1"}, place, join)
+        for number in (2, 3):
+            write_visit(database, number)
+            came = broker.ends(loaded.topics.rows("his"))[0]
+            wait_for(lambda before=came: broker.ends(loaded.topics.rows("his"))[0] > before + LINES // 2, place, join)
+            own.kill("connect")
+            execute(database, f"UPDATE his.settle SET total = {LINES + 1} WHERE settle_no = 'S{number}'")
+            own.start("connect")
+        execute(database, "UPDATE his.charge SET charge_id = charge_id + 900000 WHERE charge_id = 1")
+        execute(database, "DELETE FROM his.charge WHERE charge_id = 2000001")
+        execute(database, "INSERT INTO his.charge VALUES (5, 'V1', '2026-03-01 07:31:00', 1.50, 'D1')")
+        lines = {f"{number * 1_000_000 + line}" for number in (2, 3) for line in range(1, LINES + 1)}
+        wanted = {"S1", "S2", "S3", "1", "900001", "5"} | lines
+        assert wanted == until(lambda: reported(loaded).keys(), wanted, place, join)
+
+        code, out, err = yibao("resnapshot", "his.charge", "--wait", "-o", "json")
+        assert (0, True) == (code, json.loads(out)["proved"]), err
+        before = reported(loaded)
+        execute(database, "INSERT INTO his.charge VALUES (6, 'V1', '2026-03-01 07:32:00', 2.50, 'D1')")
+        until(lambda: reported(loaded).keys(), wanted | {"6"}, place, join)
+        after = reported(loaded)
+
+    assert before == {key: versions for key, versions in after.items() if key != "6"}
+    assert {"S2", "S3"} == {key for key, versions in after.items() if len(versions) > 1}
+    assert {1} == {count for versions in after.values() for count in Counter(versions).values()}
+    line = orjson.loads(after["6"][0])
+    assert ("2026-03-01 07:32:00", "2.50", "阿司匹林") == (line["FEE_OCUR_TIME"], line["DET_ITEM_FEE_SUMAMT"], line["HILIST_NAME"])
+    bill = orjson.loads(after["S1"][0])
+    assert ("2026-03-01 08:00:00", "2026-03-01 08:00:00") == (bill["SETL_TIME"], bill["CRTE_TIME"])
+    sent_again(loaded)
+
+
+def sent_again(loaded):
+    """The kills did make capture send changes again: else nothing was shown."""
+    marks = [
+        (change.table, change.row.get("charge_id") or change.row.get("settle_no"), change.mark.place)
+        for message in read_whole(client_options(loaded), loaded.topics.rows("his"))
+        if hasattr(change := decode(message.value), "row") and change.mark is not None
+    ]
+    assert len(marks) > len(set(marks))
+
+
+def write_visit(database, number):
+    """A settlement of many lines, in one transaction of two statements."""
+    first = number * 1_000_000
+    at = f"'2026-03-0{number} 08:00:00'"
+    database.begin()
+    execute(
+        database,
+        f"INSERT INTO his.settle VALUES ('S{number}', 'V{number}', '李四', '110101198001010000', {at}, {LINES}, {at})",
+    )
+    rows = ", ".join(f"({first + line}, 'V{number}', {at}, 1.00, 'D1')" for line in range(1, LINES + 1))
+    execute(database, f"INSERT INTO his.charge VALUES {rows}")
+    database.commit()
