@@ -1,8 +1,8 @@
 """An example is a folder of files: site, mapping, and three scripts in the hospital's own SQL, cut here into their sections.
 
-`schema.sql` and `capture.sql` make the database as capture finds it. `edits.sql` changes it, a `-- step: words` at a time; `-- then: yibao …` is what
-somebody types after it.
-`expected.sql` says after each step, from the hospital's own tables, what must have come of it.
+`schema.sql` and `capture.sql` make the database as capture finds it. `edits.sql` changes it, a `-- step: words` at a time;
+`-- then: yibao …` is what somebody types after it. `expected.sql` says after each step, from the hospital's own tables, what must
+have come of it.
 """
 
 import re
