@@ -9,8 +9,10 @@ from pathlib import PurePath
 from connector.answers import ConfigError
 from connector.contract import CaptureSource
 from connector.findings import Finding
+from connector.profiles import profile_of
 
 _DIRECTORY = "${directory:"
+_OF_CERTIFICATES = ("certificate", "certification path", "keystore", "truststore", "identity was not confirmed", "trustanchors")
 
 
 def objections(errors: Sequence[ConfigError], source: CaptureSource, *, line_break: bool) -> Iterator[Finding]:
@@ -21,10 +23,23 @@ def objections(errors: Sequence[ConfigError], source: CaptureSource, *, line_bre
             yield Finding(
                 where="Kafka Connect",
                 what=f"does not get into database {source.database} at {source.host}:{source.port} as {source.user}: {told}",
-                mend=_way_in(source, line_break=line_break),
+                mend=_believed(source) if is_of_certificates(told) else _way_in(source, line_break=line_break),
             )
         else:
             yield Finding(where=f"Kafka Connect, {error.key}", what=told, mend="change what site.yaml says of it (docs/site.md)")
+
+
+def is_of_certificates(told: str) -> bool:
+    """Whether what Connect tells is that it does not believe the server, or cannot read by what it would."""
+    return any(words in told.lower() for words in _OF_CERTIFICATES)
+
+
+def _believed(source: CaptureSource) -> str:
+    file = f"sources.{source.name}.connect_ca_file"
+    return (
+        f"{file} is a path where Connect runs, of {profile_of(source.kind).authorities}; host must be a name that stands in the"
+        " server's certificate"
+    )
 
 
 def _way_in(source: CaptureSource, *, line_break: bool) -> str:

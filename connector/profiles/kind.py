@@ -37,6 +37,10 @@ class DatabaseProfile(Protocol):
         """The options that say where the log is read: two connectors that have the same values here are in each other's way."""
 
     @property
+    def authorities(self) -> str:
+        """What `connect_ca_file` must be for Debezium to read it; continues a sentence."""
+
+    @property
     def keeps_log(self) -> bool:
         """Whether the database keeps its log for a capture until that has read it, whatever its own settings are."""
 

@@ -165,7 +165,7 @@ class DatabaseSource(Strict):
     ca_file: FilePath | None = None
     """Certificates of the authority that signed the database's certificate, for the check of the catalogue on this machine."""
     connect_ca_file: str | None = None
-    """The same, by its path where Connect runs. Default: `ca_file`."""
+    """The same, by its path where Connect runs. Default: `ca_file`. MariaDB and MySQL: a Java trust store of it (JKS)."""
     publication: Identifier = "yibao"
     """PostgreSQL: publication that the database's administrator made."""
     slot: Identifier = "yibao"

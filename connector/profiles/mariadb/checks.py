@@ -1,6 +1,8 @@
 """Judge a MariaDB against what is to be captured: every finding at once, each with the statement that mends it. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from ipaddress import ip_address
 from typing import Final
 
 from connector.contract import CapturedTable, CaptureSource, DatabaseKind
@@ -131,6 +133,20 @@ def check_account(source: CaptureSource, server: Server, needed: Sequence[str]) 
             what=f"lacks {', '.join(missing)}",
             mend=f"GRANT {', '.join(missing)} ON *.* TO {literal(source.user)}@'<host of Connect>';",
         )
+    if source.sslmode == "verify-full" and _is_address(source.host):
+        yield Finding(
+            where=f"sources.{source.name}.host",
+            what=f"is {source.host}: whoever reads the log asks the server's certificate for the name that this address has where "
+            "Connect runs, and not for the address",
+            mend="write the name for which the certificate was made",
+            severity=Severity.WARNS,
+        )
+
+
+def _is_address(host: str) -> bool:
+    with suppress(ValueError):
+        return bool(ip_address(host))
+    return False
 
 
 def _table(source: CaptureSource, wanted: CapturedTable, catalogue: Catalogue, *, zero_dates: bool) -> Iterator[Finding]:

@@ -37,6 +37,10 @@ class MariadbProfile:
     oldest_plugin: ClassVar[tuple[int, int, int]] = (3, 5, 0)
     harm_of_older: ClassVar[str] = "was never run, and what it does at a restart in mid-transaction is not known"
     place: ClassVar[tuple[str, ...]] = ("database.server.id", "database.hostname", "database.port")
+    authorities: ClassVar[str] = (
+        "a Java trust store with the authority's certificates (keytool -importcert -noprompt -alias database -file ca.pem"
+        " -keystore ca.jks -storetype JKS -storepass changeit)"
+    )
     keeps_log: ClassVar[bool] = False
 
     def advice(self, source: CaptureSource) -> Advice:

@@ -2,7 +2,10 @@
 
 from dataclasses import replace
 
+import pytest
+
 from connector.connect import ConfigError
+from connector.contract import DatabaseKind
 from connector.objections import objections
 from tests.unit.connector.test_reconcile import SOURCE
 
@@ -31,3 +34,18 @@ def test_an_option_of_another_kind_is_told_as_connect_tells_it():
     """Only Connect knows its plugins' options."""
     (found,) = objections([ConfigError(key="tasks.max", messages=("not a number",))], DIRECTORY, line_break=False)
     assert (found.where, found.what) == ("Kafka Connect, tasks.max", "not a number")
+
+
+@pytest.mark.parametrize(
+    ("told", "kind", "form"),
+    [
+        ("Unable to connect: Failed load keyStore", DatabaseKind.MARIADB, "keytool -importcert"),
+        ("PKIX path building failed: unable to find valid certification path", DatabaseKind.MARIADB, "keytool -importcert"),
+        ("SSL error: certificate verify failed", DatabaseKind.POSTGRESQL, "as PEM"),
+    ],
+)
+def test_a_server_that_connect_does_not_believe_is_no_matter_of_passwords(told, kind, form):
+    """A security officer gives a PEM file, and Java reads none for a MariaDB."""
+    failed = ConfigError(key="database.hostname", messages=(told,))
+    (found,) = objections([failed], replace(DIRECTORY, kind=kind), line_break=False)
+    assert ("connect_ca_file" in found.mend, form in found.mend, "allowed.paths" in found.mend) == (True, True, False)
