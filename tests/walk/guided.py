@@ -24,7 +24,7 @@ VISITS: Final = 20
 RATE: Final = 40.0
 _COMMAND_S: Final = 900.0
 _FEW: Final = 5
-_LOOKS: Final = ("yibao connector status", "yibao connector plan")
+_LOOKS: Final = ("yibao connector status", "yibao connector plan", "yibao join compare")
 """Commands that end with 1 where they find what the next command of the page mends."""
 _LOOK_S: Final = 1.0
 _MISSING_S: Final = 150.0
@@ -100,9 +100,8 @@ class Guided(PlainNight):
         nothing else, and what is wrong has its letter; in words. Waits until nothing waits and nothing is wrong. Raises Failed.
         """
         self.until(lambda: self.is_empty(self.site), "the topics, run empty")
-        end = time.monotonic() + _MISSING_S
-        while not (found := self._judged_since(since)).ok and time.monotonic() < end:
-            time.sleep(_LOOK_S)
+        self.within(lambda: self._judged_since(since).ok)
+        found = self._judged_since(since)
         told = {name: getattr(found, name) for name in ("missing", "unexpected", "doubled", "out_of_order")}
         again = Counter((one["service"], one["institution"], one["key"]) for one in self.accepted()[since:])
         told["doubled"] = [*told["doubled"], *(key for key, times in again.items() if times > 1)]
@@ -113,9 +112,16 @@ class Guided(PlainNight):
         sent = f"{found.accepted.total()} records of {found.expected.total()} sent anew"
         return f"{sent}, {found.dead_letters.total()} letters, {counts}, amounts to the cent"
 
+    def within(self, is_right: Callable[[], bool]) -> bool:
+        """Whether it comes to that while what a tick lets go may still be missing."""
+        end = time.monotonic() + _MISSING_S
+        while not (right := is_right()) and time.monotonic() < end:
+            time.sleep(_LOOK_S)
+        return right
+
     def _judged_since(self, since: int) -> Judgement:
         again = self.accepted()[since:]
-        endings = self._here(self.days.endings_anew(self.folder), again)
+        endings = self.here(self.days.endings_anew(self.folder), again)
         return judge(endings, acceptances_in(again), self._letters(), is_over=True, platform_is_known=False)
 
     def hospital_goes_on(self) -> None:

@@ -1,6 +1,7 @@
-"""`yibao join`: what waits there, and for what; and to let it wait no longer."""
+"""`yibao join`: what waits there, and for what; to let it wait no longer; and what no other set of topics remembers."""
 
 import secrets
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -8,12 +9,17 @@ from typing import Annotated
 
 import typer
 
+from streams.broker_wiring import client_options
+from streams.domain.changes import Incoming
 from streams.errors import Misconfigured, Refused
+from streams.explain.handover import Reported, left_with
 from streams.explain.pending import Wanted, pending
 from streams.explain.releasable import Chosen, Releasable, releasable, standing
+from streams.lanes.kafka_broker import incoming
 from streams.mapping import Site, compile_site, load_site
 from streams.replay.pace import pace_of
-from yibao import pending_shown
+from streams.topics.whole import read_whole
+from yibao import compared_shown, pending_shown
 from yibao.audited import audited, concealed
 from yibao.binding import demand_own_topics, warn_of_other_site
 from yibao.captures.from_site import chosen_sources
@@ -30,7 +36,7 @@ from yibao.waits_named import demand_kind
 app = typer.Typer(
     no_args_is_help=True,
     help="""\
-What waits in the join, and an end to it. Nothing personal is shown: of keys what may be seen.
+What waits in the join, and an end to it; what it alone remembers. Nothing personal is shown: of keys what may be seen.
 
 \b
 Examples:
@@ -38,6 +44,7 @@ Examples:
   yibao join pending --kind settlement --limit 20
   yibao join pending --institution H36110200001 -o json
   yibao join release --kind settlement --began-before 7d --dry-run
+  yibao join compare --with new.yaml -c old.yaml
 """,
 )
 
@@ -74,6 +81,48 @@ def show_pending(
         print_json(pending_shown.document(found))
     else:
         pending_shown.show(found, site)
+
+
+@app.command("compare", short_help="What only these topics remember as reported.")
+def compare(
+    *,
+    config: ConfigOption = SITE,
+    other: Annotated[Path, typer.Option("--with", metavar="FILE", help="The site file of the topics that are to take over.")],
+    limit: Annotated[int, typer.Option("--limit", min=0, help="List at most so many.")] = 50,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Show which records these topics remember as reported and those of another site file do not. Only who remembers a record tells
+    a person that its row went (WITHDRAWN): while one is left, the capture of these topics must go on, and the exit code is 1.
+
+    Both are read whole, as they are now: look when place and join of both have nothing waiting (`yibao lag`).
+
+    \b
+    Examples:
+      yibao join compare --with new.yaml -c old.yaml
+      yibao join compare --with new.yaml -c old.yaml --limit 0 -o json
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
+    site, heir = load_site(config), load_site(other)
+    if site.topics.state == heir.topics.state and site.kafka.bootstrap_servers == heir.kafka.bootstrap_servers:
+        raise Misconfigured(f"{other} names the same topics as {config}: another kafka.topic_prefix makes another set of topics")
+    for one in (site, heir):
+        warn_of_other_site(one)
+    reported = Reported(_state_of(heir, other))
+    found, keys = left_with(_state_of(site, config), reported), keys_of(site, clear=False)
+    if output is Output.JSON:
+        print_json(compared_shown.document(found, keys, most=limit))
+    elif found:
+        compared_shown.show(found, keys, most=limit)
+    else:
+        typer.echo(f"nothing is left: {other} remembers each record that was reported and whose row stands")
+    if found:
+        raise typer.Exit(1)
+
+
+def _state_of(site: Site, file: Path) -> Iterator[Incoming]:
+    """All that the join of a site remembers."""
+    with progress(f"reading the join's state of {file.name}") as told:
+        for message in read_whole(client_options(site), site.topics.state, on_progress=told):
+            yield incoming(message)
 
 
 @app.command("release", short_help="Let rows wait no longer: their letters come now.")
