@@ -12,10 +12,10 @@ from yibao import tables
 _MENDS: Final = {
     REFUSED: "its row is wrong: have it mended by its letter, or deleted while both read",
     WAITS: "its row waits: yibao join pending",
-    WITHDRAWAL: "its row went: its letter comes when the grace is over, while the workers run",
+    WITHDRAWAL: "its row went: its letter comes when the grace is over, while capture and workers run",
     GUARDED: "its row went with many others: see the letter WITHDRAWALS_HELD",
-    UNNAMED: "a version before 0.2 reported its row, and did not note as what: look for it in the other set by `yibao explain`",
-    UNREPORTED: "the other set has not read or joined its row: yibao lag; or does not capture it",
+    UNNAMED: "0.1.0 reported its row, and did not note as what: yibao explain of the row, with both files",
+    UNREPORTED: "the other set has not made a record of its row: it belongs to a refused one, is not read yet, or not captured",
 }
 
 

@@ -27,7 +27,7 @@ GUARDED: Final = "held withdrawal"
 UNNAMED: Final = "unnamed"
 """An early version reported its row, and did not note as what."""
 UNREPORTED: Final = "unreported"
-"""There is nothing against its row: the other join has not read it yet, or does not capture it."""
+"""There is nothing against its row here: in the other join it belongs to a refused one, is not read yet, or not captured."""
 
 
 class Left(NamedTuple):

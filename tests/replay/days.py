@@ -24,6 +24,7 @@ _DELETED: Final = 0.02
 _REINSERTED: Final = 0.02
 _AREAS: Final = ("361102", "361103", "361104")
 _BACK: Final = 0.5
+_SHORT: Final = 8
 _CORRECTED: Final = "（更正）"
 _LOTS: Final = (0.0, 0.0, 0.0, _NEWER, _NEWER + _TOUCHED, _NEWER + _TOUCHED, _NEWER + _TOUCHED + _DELETED)
 """What a turn does to lines, as a lot would: three are corrected, one is touched, two are deleted, one is inserted again."""
@@ -40,6 +41,7 @@ class Days:
         self._foreseen: tuple[int, list[Ending]] = (-1, [])
         self._followed: list[Transaction] = []
         self._rows: dict[tuple[str, Cell], Change] = {}
+        self._right: dict[tuple[str, Cell], Cells] = {}
         self._taken_back: set[Cell] = set()
         self._anew = 0
         self.newer = self.deleted = self.touched = 0
@@ -79,9 +81,10 @@ class Days:
         """Make lines wrong that were right."""
         self._play([_update(FEES, row, flaw=_SPOILT, je=Decimal(f"{row['je']}") + 1) for row in rows])
 
-    def repair(self, rows: Iterable[Cells]) -> None:
-        """Make such lines right again. rows: as they were before."""
-        self._play([_update(FEES, row, je=row["je"]) for row in rows])
+    def repair(self) -> None:
+        """Make every row right again that was right before it became wrong."""
+        wrong = [(change, self._right[place]) for place, change in self._rows.items() if change.flaw and place in self._right]
+        self._play([_update(now.table, now.row, **_mended(now.row, right)) for now, right in wrong])
 
     def delete(self, rows: Iterable[Cells]) -> None:
         """Delete lines."""
@@ -146,6 +149,8 @@ class Days:
                 self._rows.pop(place, None)
             else:
                 self._rows[place] = change
+            if change.flaw is None:
+                self._right[place] = change.row
             if change.table is FEES and change.row["ytmxid"]:
                 self._taken_back |= {change.row["ytmxid"], change.key}
 
@@ -195,6 +200,12 @@ def _read(expected: Iterable[Expected], file: Any) -> list[Ending]:
 
 def _update(table: Any, row: Cells, *, flaw: Flaw | None = None, **changed: Cell) -> Transaction:
     return _of(Change(table=table, verb=Verb.UPDATE, row={**row, **changed}, changed=tuple(changed), flaw=flaw))
+
+
+def _mended(row: Cells, right: Cells) -> Cells:
+    """A diagnosis whose name is too long, cut; of any other row, what was right before."""
+    name = f"{row.get('cyzd_mc') or ''}"
+    return {"cyzd_mc": name[:_SHORT]} if name else {column: cell for column, cell in right.items() if row[column] != cell}
 
 
 def _of(*changes: Change) -> Transaction:

@@ -8,6 +8,7 @@ once more, once, in its present version; and of every record that either set rep
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -130,7 +131,7 @@ class _Moving:
             if line.startswith(_COMPARE) and any(f"{row['mxid']}" not in told for row in spoilt):
                 raise Failed(f"`{line}` does not name the lines that are wrong: {told}")
         self._delete(spoilt[0])
-        self._hospital.asked(lambda: days.repair(spoilt[1:]))
+        self._hospital.asked(days.repair)
         self._until_nothing_is_left()
 
     def _until_nothing_is_left(self) -> None:
@@ -170,7 +171,9 @@ class _Moving:
         gone = self._gone(entries)
         told = [_withdrawn(self._letters(site)) for site in (self._old, self._new)]
         by = Counter(tuple(bool(digests_of(one) & some) for some in told) for one in gone)
-        deleted = f"{len(gone)} withdrawn: {by[True, False]} told by the old, {by[False, True]} by the new, {by[True, True]} by both"
+        deleted = (
+            f"{len(gone)} withdrawn: {by[True, False]} told by the old, {by[False, True]} by the new, {by[True, True]} by both"
+        )
         return f"{before} records by the old set, {len(entries) - before} by the new one of {days.moment()} transactions; {deleted}"
 
     def _of_new(self, entries: list[dict[str, Any]]) -> list[str]:
@@ -178,7 +181,7 @@ class _Moving:
         night, days = self._night, self._night.days
         # What happened while it read may have come before the reading, or after it.
         unsure = days.between(self._reading, self._read)
-        endings = night.here(days.endings_anew(night.folder), entries)
+        endings = _as_sent(night.here(days.endings_anew(night.folder), entries), entries)
         facts = {"unseeable": unsure, "unread": unsure, "spoilt": unsure}
         letters = self._letters(self._new)
         found = judge(endings, acceptances_in(entries), letters, is_over=True, platform_is_known=False, **facts)
@@ -186,7 +189,9 @@ class _Moving:
 
     def _stale(self, entries: list[dict[str, Any]], letting: int) -> list[str]:
         """Records of which the new set sent an older version than the one that stood when it was let go."""
-        last = {one.id: one for one in self._night.days.endings_anew(self._night.folder, until=letting) if one.outcome == "accepted"}
+        last = {
+            one.id: one for one in self._night.days.endings_anew(self._night.folder, until=letting) if one.outcome == "accepted"
+        }
         now = {one.id: one for one in self._night.days.endings_anew(self._night.folder) if one.outcome == "accepted"}
         stale = []
         for name, hashes in _by_record(entries).items():
@@ -229,6 +234,15 @@ def _by_record(entries: Iterable[dict[str, Any]]) -> dict[RecordId, list[str]]:
     for one in entries:
         found.setdefault((one["service"], one["institution"], one["key"]), []).append(one["hash"])
     return found
+
+
+def _as_sent(endings: Sequence[Ending], entries: Iterable[dict[str, Any]]) -> list[Ending]:
+    """What must be true of the new set alone: what went before it was sent need not be sent any more, and is told all the same."""
+    taken = _by_record(entries)
+    return [
+        replace(one, outcome="refused", versions=()) if one.outcome == "withdrawn" and one.id not in taken else one
+        for one in endings
+    ]
 
 
 def _withdrawn(letters: Iterable[DeadLetterView]) -> set[str]:
