@@ -5,7 +5,7 @@ new reading remembers what the reading made a record of. A row that was reported
 set has ended, nobody would tell that it went. Pure.
 """
 
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from streams.domain.absent import Digests
@@ -66,7 +66,7 @@ class Reported:
         return name in self._records
 
 
-def left_with(state: Iterable[Incoming], others: Container[str]) -> list[Left]:
+def left_with(state: Iterable[Incoming], others: Reported) -> list[Left]:
     """What this join remembers as reported and the other one does not, in the order of the topic. state: all messages of its
     `visit.state`: of each key the last one counts. Raises Newer where a later version wrote one.
     """

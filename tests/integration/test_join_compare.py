@@ -1,4 +1,4 @@
-"""`yibao join compare` against a broker: what one set of topics alone remembers as reported, and an end with 1 while there is any."""
+"""`yibao join compare` against a broker: what one set of topics alone remembers as reported; exit code 1 while there is any."""
 
 import asyncio
 import json
@@ -36,7 +36,8 @@ def sets(kafka, tmp_path):
     files = []
     for name in ("compared-old", "compared-new"):
         (home := tmp_path / name).mkdir()
-        files.append(write_site(home, prefix=f"{name}-", bootstrap_servers=servers, platform_url="http://127.0.0.1:1", partitions=2))
+        about = {"prefix": f"{name}-", "platform_url": "http://127.0.0.1:1", "partitions": 2}
+        files.append(write_site(home, bootstrap_servers=servers, **about))
         apply_topics(files[-1])
 
     def remember(file, *entries):

@@ -29,12 +29,20 @@ def gone(deadline, record=RECORD, letter=""):
 
 
 def left(ours, theirs):
-    return [(one.kind, one.service, one.institution, one.row.key) for one in left_with(map(entry, ours), Reported(map(entry, theirs)))]
+    found = left_with(map(entry, ours), Reported(map(entry, theirs)))
+    return [(one.kind, one.service, one.institution, one.row.key) for one in found]
 
 
 @pytest.mark.parametrize(
     "theirs",
-    [(REPORTED,), (CORRECTED,), (row("F9", emitted="h", reported_as=RECORD),), (gone(SINCE),), (gone(0, letter="l"),), (REPORTED, WENT)],
+    [
+        (REPORTED,),
+        (CORRECTED,),
+        (row("F9", emitted="h", reported_as=RECORD),),
+        (gone(SINCE),),
+        (gone(0, letter="l"),),
+        (REPORTED, WENT),
+    ],
 )
 def test_what_both_remember_is_not_left(theirs):
     """Whatever row backs it there, in whatever version: that one tells when it goes, or has told."""
@@ -54,7 +62,7 @@ def test_what_both_remember_is_not_left(theirs):
 )
 @pytest.mark.parametrize("theirs", [(), (row(),), (row(refused="VALIDATION/R1"),), (row(reported_as=RECORD),)])
 def test_what_one_alone_reported_is_left(ours, kind, theirs):
-    """The other one never read its row, or never made a record of it; a row that only claims the record (COLLISION) reported nothing."""
+    """The other one never read its row, or made no record of it; a row that only claims the record (COLLISION) reported nothing."""
     assert [(kind, "fee_list_d", "H1", ("F1",))] == left([ours], theirs)
 
 
