@@ -95,8 +95,7 @@ class _Moving:
         days = self._night.days
         rows = self._hospital.asked(lambda: [row for row in days.lines() if f"{row['mxid']}" in taken][:_SPOILT])
         self._hospital.asked(lambda: days.spoil(rows))
-        letters = self._night.typed("yibao dlq summary -c old.yaml")
-        self._night.say(f"{len(rows)} reported lines are wrong now; {len(letters.splitlines())} lines of summary")
+        self._night.say(f"{len(rows)} reported lines are wrong now")
         return rows
 
     def _begin_new(self, lines: Sequence[str]) -> None:
@@ -155,7 +154,7 @@ class _Moving:
 
     def _judged(self, before: int, letting: int) -> str:
         night, days = self._night, self._night.days
-        entries, faults, end = night.accepted(), ["nothing was looked at"], None
+        entries, faults = night.accepted(), ["nothing was looked at"]
         night.until(lambda: night.is_empty(self._new), "the new topics, run empty")
 
         def is_right() -> bool:
@@ -165,8 +164,7 @@ class _Moving:
             faults += [f"{'/'.join(one.id)}: told by neither" for one in self._untold(entries)]
             return not faults
 
-        end = night.within(is_right)
-        if not end:
+        if not night.within(is_right):
             raise Failed(f"{len(faults)} things are wrong: {'; '.join(faults[:_FEW])}")
         gone = self._gone(entries)
         told = [_withdrawn(self._letters(site)) for site in (self._old, self._new)]
