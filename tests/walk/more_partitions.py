@@ -225,6 +225,7 @@ class _Moving:
         with self._night.connect() as database:
             self._night.until(lambda: database.execute(at_rest).fetchone(), "the old slot, at rest")
             database.execute("SELECT pg_drop_replication_slot('yibao_his')")
+            database.execute("DROP PUBLICATION yibao_his")
 
 
 def _by_record(entries: Iterable[dict[str, Any]]) -> dict[RecordId, list[str]]:
