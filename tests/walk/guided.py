@@ -4,11 +4,12 @@ import shlex
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from sandbox.judge import Judgement, judge
+from sandbox.judge import Ending, Judgement, RecordId, judge
 from sandbox.stack import Stack
 from streams.broker_wiring import broker_access
 from streams.deadletter.record import DeadLetterView
@@ -121,7 +122,7 @@ class Guided(PlainNight):
 
     def _judged_since(self, since: int) -> Judgement:
         again = self.accepted()[since:]
-        endings = self.here(self.days.endings_anew(self.folder), again)
+        endings = as_sent(self.here(self.days.endings_anew(self.folder), again), again)
         return judge(endings, acceptances_in(again), self._letters(), is_over=True, platform_is_known=False)
 
     def hospital_goes_on(self) -> None:
@@ -150,3 +151,18 @@ class Guided(PlainNight):
     def is_empty(self, site: Site, *stages: str) -> bool:
         """Whether nothing waits for these stages, but the last ticks."""
         return self.waiting(site, *stages) <= site.kafka.partitions
+
+
+def as_sent(endings: Sequence[Ending], entries: Iterable[dict[str, Any]]) -> list[Ending]:
+    """What must be true of what was read anew: what went before it was sent need not be sent any more, and is told all the same."""
+    taken = by_record(entries)
+    gone = {one.id for one in endings if one.outcome == "withdrawn"} - taken.keys()
+    return [replace(one, outcome="refused", versions=()) if one.id in gone else one for one in endings]
+
+
+def by_record(entries: Iterable[dict[str, Any]]) -> dict[RecordId, list[str]]:
+    """The contents of which each record was accepted, in their order."""
+    found: dict[RecordId, list[str]] = {}
+    for one in entries:
+        found.setdefault((one["service"], one["institution"], one["key"]), []).append(one["hash"])
+    return found

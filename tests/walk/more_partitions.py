@@ -8,14 +8,13 @@ once more, once, in its present version; and of every record that either set rep
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
 from sandbox.hospital.tables import Cells
-from sandbox.judge import Ending, RecordId, digests_of, judge
+from sandbox.judge import Ending, digests_of, judge
 from streams.broker_wiring import client_options
 from streams.deadletter.reading import read_dead_letters
 from streams.deadletter.record import DeadLetterView
@@ -24,7 +23,7 @@ from streams.private_files import write_private
 from tests.chaos.verdict import acceptances_in
 from tests.operations.failed import Failed
 from tests.walk.guide import walk_under
-from tests.walk.guided import Guided, Say
+from tests.walk.guided import Guided, Say, as_sent, by_record
 from tests.walk.restless import Restless
 
 _PARTITIONS: Final = 6
@@ -179,7 +178,7 @@ class _Moving:
         night, days = self._night, self._night.days
         # What happened while it read may have come before the reading, or after it.
         unsure = days.between(self._reading, self._read)
-        endings = _as_sent(night.here(days.endings_anew(night.folder), entries), entries)
+        endings = as_sent(night.here(days.endings_anew(night.folder), entries), entries)
         facts = {"unseeable": unsure, "unread": unsure, "spoilt": unsure}
         letters = self._letters(self._new)
         found = judge(endings, acceptances_in(entries), letters, is_over=True, platform_is_known=False, **facts)
@@ -192,7 +191,7 @@ class _Moving:
         }
         now = {one.id: one for one in self._night.days.endings_anew(self._night.folder) if one.outcome == "accepted"}
         stale = []
-        for name, hashes in _by_record(entries).items():
+        for name, hashes in by_record(entries).items():
             if name in last and name in now:
                 since = now[name].versions[len(last[name].versions) - 1 :]
                 stale += [f"{'/'.join(name)}: an older version was sent"] * (not {*hashes} <= {*since})
@@ -206,7 +205,7 @@ class _Moving:
 
     def _gone(self, entries: Iterable[dict[str, Any]]) -> list[Ending]:
         """What was reported by either, and no row backs any more."""
-        taken = _by_record(entries)
+        taken = by_record(entries)
         return [one for one in self._night.days.endings(self._night.folder) if one.outcome == "withdrawn" and one.id in taken]
 
     def _untold(self, entries: Iterable[dict[str, Any]]) -> list[Ending]:
@@ -226,22 +225,6 @@ class _Moving:
             self._night.until(lambda: database.execute(at_rest).fetchone(), "the old slot, at rest")
             database.execute("SELECT pg_drop_replication_slot('yibao_his')")
             database.execute("DROP PUBLICATION yibao_his")
-
-
-def _by_record(entries: Iterable[dict[str, Any]]) -> dict[RecordId, list[str]]:
-    found: dict[RecordId, list[str]] = {}
-    for one in entries:
-        found.setdefault((one["service"], one["institution"], one["key"]), []).append(one["hash"])
-    return found
-
-
-def _as_sent(endings: Sequence[Ending], entries: Iterable[dict[str, Any]]) -> list[Ending]:
-    """What must be true of the new set alone: what went before it was sent need not be sent any more, and is told all the same."""
-    taken = _by_record(entries)
-    return [
-        replace(one, outcome="refused", versions=()) if one.outcome == "withdrawn" and one.id not in taken else one
-        for one in endings
-    ]
 
 
 def _withdrawn(letters: Iterable[DeadLetterView]) -> set[str]:
