@@ -115,7 +115,7 @@ class PlainNight(Night):
         end = time.monotonic() + _LETTERS_S
         while True:
             entries, told = self.accepted(), self._letters() if by_letters else []
-            judgement = judge(self._here(endings, entries), acceptances_in(entries), told, is_over=True, platform_is_known=False)
+            judgement = judge(self.here(endings, entries), acceptances_in(entries), told, is_over=True, platform_is_known=False)
             faults = [*judgement.missing, *judgement.unexpected, *judgement.doubled, *judgement.out_of_order]
             if not by_letters:
                 faults = [one for one in faults if "no dead letter" not in one]
@@ -130,7 +130,7 @@ class PlainNight(Night):
         reading = read_dead_letters(client_options(self.site), self.site.topics.dead)
         return list({letter.id: letter for letter in reading.told}.values())
 
-    def _here(self, endings: list[Ending], entries: list[dict[str, Any]]) -> list[Ending]:
+    def here(self, endings: list[Ending], entries: list[dict[str, Any]]) -> list[Ending]:
         """What is foreseen, without what a stricter platform would refuse, and without waits that last longer than this run."""
         taken: dict[RecordId, list[str]] = {}
         for one in entries:

@@ -29,7 +29,7 @@ _AGAIN_S = 2.0
 
 FOLDER = CHECKOUT / ".yibao" / "walk"
 README = "readme"
-GUIDE = ("connect_offsets_lost", "kafka_lost")
+GUIDE = ("connect_offsets_lost", "kafka_lost", "more_partitions")
 """Modules of this folder, each a way of the guide."""
 
 

@@ -4,11 +4,12 @@ import shlex
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from sandbox.judge import Judgement, judge
+from sandbox.judge import Ending, Judgement, RecordId, judge
 from sandbox.stack import Stack
 from streams.broker_wiring import broker_access
 from streams.deadletter.record import DeadLetterView
@@ -24,7 +25,7 @@ VISITS: Final = 20
 RATE: Final = 40.0
 _COMMAND_S: Final = 900.0
 _FEW: Final = 5
-_LOOKS: Final = ("yibao connector status", "yibao connector plan")
+_LOOKS: Final = ("yibao connector status", "yibao connector plan", "yibao join compare")
 """Commands that end with 1 where they find what the next command of the page mends."""
 _LOOK_S: Final = 1.0
 _MISSING_S: Final = 150.0
@@ -100,9 +101,8 @@ class Guided(PlainNight):
         nothing else, and what is wrong has its letter; in words. Waits until nothing waits and nothing is wrong. Raises Failed.
         """
         self.until(lambda: self.is_empty(self.site), "the topics, run empty")
-        end = time.monotonic() + _MISSING_S
-        while not (found := self._judged_since(since)).ok and time.monotonic() < end:
-            time.sleep(_LOOK_S)
+        self.within(lambda: self._judged_since(since).ok)
+        found = self._judged_since(since)
         told = {name: getattr(found, name) for name in ("missing", "unexpected", "doubled", "out_of_order")}
         again = Counter((one["service"], one["institution"], one["key"]) for one in self.accepted()[since:])
         told["doubled"] = [*told["doubled"], *(key for key, times in again.items() if times > 1)]
@@ -113,9 +113,16 @@ class Guided(PlainNight):
         sent = f"{found.accepted.total()} records of {found.expected.total()} sent anew"
         return f"{sent}, {found.dead_letters.total()} letters, {counts}, amounts to the cent"
 
+    def within(self, is_right: Callable[[], bool]) -> bool:
+        """Whether it comes to that while what a tick lets go may still be missing."""
+        end = time.monotonic() + _MISSING_S
+        while not (right := is_right()) and time.monotonic() < end:
+            time.sleep(_LOOK_S)
+        return right
+
     def _judged_since(self, since: int) -> Judgement:
         again = self.accepted()[since:]
-        endings = self._here(self.days.endings_anew(self.folder), again)
+        endings = as_sent(self.here(self.days.endings_anew(self.folder), again), again)
         return judge(endings, acceptances_in(again), self._letters(), is_over=True, platform_is_known=False)
 
     def hospital_goes_on(self) -> None:
@@ -144,3 +151,18 @@ class Guided(PlainNight):
     def is_empty(self, site: Site, *stages: str) -> bool:
         """Whether nothing waits for these stages, but the last ticks."""
         return self.waiting(site, *stages) <= site.kafka.partitions
+
+
+def as_sent(endings: Sequence[Ending], entries: Iterable[dict[str, Any]]) -> list[Ending]:
+    """What must be true of what was read anew: what went before it was sent need not be sent any more, and is told all the same."""
+    taken = by_record(entries)
+    gone = {one.id for one in endings if one.outcome == "withdrawn"} - taken.keys()
+    return [replace(one, outcome="refused", versions=()) if one.id in gone else one for one in endings]
+
+
+def by_record(entries: Iterable[dict[str, Any]]) -> dict[RecordId, list[str]]:
+    """The contents of which each record was accepted, in their order."""
+    found: dict[RecordId, list[str]] = {}
+    for one in entries:
+        found.setdefault((one["service"], one["institution"], one["key"]), []).append(one["hash"])
+    return found

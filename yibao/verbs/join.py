@@ -1,6 +1,8 @@
-"""`yibao join`: what waits there, and for what; to let it wait no longer; and which settlements do not add up."""
+"""`yibao join`: what waits there, and for what; to let it wait no longer; which settlements do not add up; and what no other set of
+topics remembers."""
 
 import secrets
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -9,15 +11,20 @@ from typing import Annotated
 
 import typer
 
+from streams.broker_wiring import client_options
+from streams.domain.changes import Incoming
 from streams.domain.validate.judge import SUMS
 from streams.errors import Misconfigured, Refused
+from streams.explain.handover import Reported, left_with
 from streams.explain.pending import Wanted, pending
 from streams.explain.releasable import Chosen, Releasable, releasable, standing
 from streams.explain.remembered import differing
 from streams.explain.sums import WantedSums, differing_sums
+from streams.lanes.kafka_broker import incoming
 from streams.mapping import Site, compile_site, load_site
 from streams.replay.pace import pace_of
-from yibao import pending_shown, sums_shown
+from streams.topics.whole import read_whole
+from yibao import compared_shown, pending_shown, sums_shown
 from yibao.audited import audited, concealed
 from yibao.binding import demand_own_topics, warn_of_other_site
 from yibao.captures.from_site import chosen_sources
@@ -35,7 +42,8 @@ from yibao.waits_named import demand_kind
 app = typer.Typer(
     no_args_is_help=True,
     help="""\
-What waits in the join, and an end to it; and which settlements do not add up. Nothing personal is shown: of keys what may be seen.
+What waits in the join, and an end to it; which settlements do not add up; what it alone remembers. Nothing personal is shown: of keys
+what may be seen.
 
 \b
 Examples:
@@ -44,6 +52,7 @@ Examples:
   yibao join pending --institution H36110200001 -o json
   yibao join release --kind settlement --began-before 7d --dry-run
   yibao join sums                           settlements whose lines do not add up (R2)
+  yibao join compare --with new.yaml -c old.yaml
 """,
 )
 
@@ -123,6 +132,48 @@ def show_sums(
         print_json(sums_shown.document(listed, counts))
     else:
         sums_shown.show(listed, counts, site)
+
+
+@app.command("compare", short_help="What only these topics remember as reported.")
+def compare(
+    *,
+    config: ConfigOption = SITE,
+    other: Annotated[Path, typer.Option("--with", metavar="FILE", help="The site file of the topics that are to take over.")],
+    limit: Annotated[int, typer.Option("--limit", min=0, help="List at most so many.")] = 50,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Show which records these topics remember as reported and those of another site file do not. Only who remembers a record tells
+    a person that its row went (WITHDRAWN): while one is left, the capture of these topics must go on, and the exit code is 1.
+
+    Both are read whole, as they are now: look when place and join of both have nothing waiting (`yibao lag`).
+
+    \b
+    Examples:
+      yibao join compare --with new.yaml -c old.yaml
+      yibao join compare --with new.yaml -c old.yaml --limit 0 -o json
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
+    site, heir = load_site(config), load_site(other)
+    if site.topics.state == heir.topics.state and site.kafka.bootstrap_servers == heir.kafka.bootstrap_servers:
+        raise Misconfigured(f"{other} names the same topics as {config}: another kafka.topic_prefix makes another set of topics")
+    for one in (site, heir):
+        warn_of_other_site(one)
+    reported = Reported(_state_of(heir, other))
+    found, keys = left_with(_state_of(site, config), reported), keys_of(site, clear=False)
+    if output is Output.JSON:
+        print_json(compared_shown.document(found, keys, most=limit))
+    elif found:
+        compared_shown.show(found, keys, most=limit)
+    else:
+        typer.echo(f"nothing is left: {other} remembers each record that was reported and whose row stands")
+    if found:
+        raise typer.Exit(1)
+
+
+def _state_of(site: Site, file: Path) -> Iterator[Incoming]:
+    """All that the join of a site remembers."""
+    with progress(f"reading the join's state of {file.name}") as told:
+        for message in read_whole(client_options(site), site.topics.state, on_progress=told):
+            yield incoming(message)
 
 
 @app.command("release", short_help="Let rows wait no longer: their letters come now.")

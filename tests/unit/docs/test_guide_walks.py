@@ -14,6 +14,11 @@ def test_each_walk_finds_its_blocks():
     assert [True] == [line.startswith("yibao pause ") for line in first]
     assert "yibao connector apply" in walk_under("Disaster recovery", from_words="**Connect's offsets**")[0]
     assert walk_under("Disaster recovery", from_words="Afterwards")[0][-1].startswith("yibao resume ")
+    beside, compared, drained, let_go = walk_under("More partitions")
+    assert (True, True) == (beside[0].startswith("yibao source prepare "), "yibao worker all -c new.yaml" in beside)
+    (line,) = {line for block in (compared, drained) for line in block if line.startswith("yibao join compare ")}
+    assert (line in compared, line in drained) == (True, True)
+    assert let_go[-1].startswith("yibao resume ")
 
 
 @pytest.mark.parametrize(("heading", "words"), [("More Partitions", ""), ("More partitions", "words that stand nowhere")])
