@@ -182,10 +182,10 @@ class RecordFields(Strict):
     corrections: Literal["resend", "dead_letter"] = "resend"
     """What becomes of a record that was reported and has another content now. `resend`: it is sent again, under a new `msgid`.
     `dead_letter`: a person is told (CORRECTION), once for each content, and it is sent when that person has it tried again (`yibao
-    replay plan class:CORRECTION`, 重报 in the sheet); where the hospital changes it back, the letter closes. There is no word for a
-    record that takes the former one back first: the interface has no call for that (§3.3). What is handed on for the first time
-    goes in any case; of a record that the platform refused the mended version waits for a person, too, for the platform's answer is
-    not known where that is decided."""
+    replay plan class:CORRECTION --depth renormalise`, 重报 in the sheet); where the hospital changes it back, the letter closes.
+    There is no word for a record that takes the former one back first: the interface has no call for that (§3.3). What is handed on
+    for the first time goes in any case; of a record that the platform refused the mended version waits for a person, too, for the
+    platform's answer is not known where that is decided."""
 
 
 class Records(Strict):
