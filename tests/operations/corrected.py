@@ -13,7 +13,7 @@ from tests.operations.plain_night import PlainNight
 from tests.replay.days import Days
 
 _VISITS: Final = 8
-_KILLS: Final = 3
+_KILLS: Final = 2
 _WHERE: Final = "  setl_d:\n"
 _WORD: Final = "    corrections: dead_letter\n"
 _TABLE: Final = "his.sf_jsjl"
