@@ -43,7 +43,7 @@ test: lint ## everything that CI checks
 model: setup ## run the lanes' protocol as a model, thousands of courses by chance (half an hour; MODEL_EXAMPLES=300 for fewer)
 	HYPOTHESIS_PROFILE=long $(VENV)/python -m pytest $(ABREAST) tests/unit/streams/lanes/deliver/test_model.py tests/unit/streams/lanes/deliver/test_aside_model.py tests/unit/streams/lanes/deliver/test_renewed_model.py tests/unit/streams/lanes/join/test_model.py $(PYTEST_ARGS)
 
-oracle-proof: setup ## hold place and join against naive oracles, 119,000 random courses (an hour; ORACLE_ARGS='--first 20000' to go on)
+oracle-proof: setup ## hold place and join against naive oracles, 124,000 random courses (an hour; ORACLE_ARGS='--first 20000' to go on)
 	@$(VENV)/python -m tests.oracle.headers
 	@$(VENV)/python -m tests.oracle.moves
 	@$(VENV)/python -m tests.oracle.asides
@@ -53,6 +53,7 @@ oracle-proof: setup ## hold place and join against naive oracles, 119,000 random
 	@$(VENV)/python -m tests.oracle.counting
 	@$(VENV)/python -m tests.oracle.linked
 	@$(VENV)/python -m tests.oracle.sums
+	@$(VENV)/python -m tests.oracle.corrections
 	@$(VENV)/python -m tests.oracle.several_roles
 	@$(VENV)/python -m tests.oracle.renumbered
 	@$(VENV)/python -m tests.oracle $(ORACLE_ARGS)

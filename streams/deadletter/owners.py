@@ -26,6 +26,7 @@ OWNERS: Final[Mapping[DeadClass, Owner]] = {
     DeadClass.JOIN_INCOMPLETE: Owner.CLERK,
     DeadClass.AMBIGUOUS: Owner.IT,
     DeadClass.COLLISION: Owner.IT,
+    DeadClass.CORRECTION: Owner.CLERK,
     DeadClass.MAPPING: Owner.IT,
     DeadClass.DICTIONARY: Owner.IT,
     DeadClass.VALIDATION: Owner.CLERK,

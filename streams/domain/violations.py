@@ -33,6 +33,7 @@ class DeadClass(StrEnum):
     JOIN_INCOMPLETE = "JOIN_INCOMPLETE"
     AMBIGUOUS = "AMBIGUOUS"
     COLLISION = "COLLISION"
+    CORRECTION = "CORRECTION"
     MAPPING = "MAPPING"
     DICTIONARY = "DICTIONARY"
     VALIDATION = "VALIDATION"
@@ -54,7 +55,7 @@ class Violation:
     level: Level
     """What it does to the record."""
     dead_class: DeadClass
-    """MAPPING, DICTIONARY, VALIDATION, OVERSIZE, AMBIGUOUS or COLLISION."""
+    """MAPPING, DICTIONARY, VALIDATION, OVERSIZE, AMBIGUOUS, COLLISION or CORRECTION."""
     clause: str
     """Where the rule is written (`§3.3.1 #13`, `guide 122`)."""
     masked: str

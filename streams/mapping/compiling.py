@@ -66,7 +66,13 @@ def compile_mapping(whole: Site, source: str) -> CompiledMapping:
     fields = {service: field_rules(written, service, zone) for service in ServiceCode if written.records.of(service) is not None}
     tables = _tables(written)
     records = {
-        service: compile_record(REPORTING.services[service], fields, dialect, decisive=_decisive(written, service, dialect))
+        service: compile_record(
+            REPORTING.services[service],
+            fields,
+            dialect,
+            decisive=_decisive(written, service, dialect),
+            holds_corrections=written.records.holds_corrections(service),
+        )
         for service in fields
     }
     return CompiledMapping(

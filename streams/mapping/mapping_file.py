@@ -179,6 +179,13 @@ class RecordFields(Strict):
 
     fields: Mapping[str, Source]
     """Interface field: source. Required fields must all be here."""
+    corrections: Literal["resend", "dead_letter"] = "resend"
+    """What becomes of a record that was reported and has another content now. `resend`: it is sent again, under a new `msgid`.
+    `dead_letter`: a person is told (CORRECTION), once for each content, and it is sent when that person has it tried again (`yibao
+    replay plan class:CORRECTION --depth renormalise`, 重报 in the sheet); where the hospital changes it back, the letter closes.
+    There is no word for a record that takes the former one back first: the interface has no call for that (§3.3). What is handed on
+    for the first time goes in any case; of a record that the platform refused the mended version waits for a person, too, for the
+    platform's answer is not known where that is decided."""
 
 
 class Records(Strict):
@@ -190,6 +197,11 @@ class Records(Strict):
     """Settlements, 29 fields."""
     fee_list_d: RecordFields | None = None
     """Fee lines, 24 fields."""
+
+    def holds_corrections(self, service: ServiceCode) -> bool:
+        """Whether corrections of `service` go by a person alone."""
+        written = self.of(service)
+        return written is not None and written.corrections == "dead_letter"
 
     def of(self, service: ServiceCode) -> RecordFields | None:
         """How the records of `service` are made, None if the mapping has none."""

@@ -17,7 +17,7 @@ from tests.operations.failed import Failed
 FOLDER = CHECKOUT / ".yibao" / "operations"
 PARTS: tuple[str, ...] = (
     *("why_nothing_moves", "capture", "steering", "monitored", "alerted", "dashboards", "explained"),
-    *("rolled", "restored", "passwords"),
+    *("corrected", "rolled", "restored", "passwords"),
 )
 """Modules of this folder, in the order in which they run."""
 

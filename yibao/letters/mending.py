@@ -30,6 +30,10 @@ _THEN: Final[Mapping[DeadClass, str]] = {
     DeadClass.JOIN_INCOMPLETE: "when the missing row comes, the record goes by itself; accepted, it closes this letter",
     DeadClass.AMBIGUOUS: "when one candidate is left, the record goes by itself; accepted, it closes this letter",
     DeadClass.COLLISION: "when one of the two rows has another key or is gone, the other one's record goes and this letter closes",
+    DeadClass.CORRECTION: (
+        "nothing: the platform has what was reported before. `yibao replay plan id:{} --depth renormalise` sends what it is now, "
+        "and that closes this letter; so does the row when it says again what was reported"
+    ),
     DeadClass.MAPPING: _MAPPED_ANEW,
     DeadClass.DICTIONARY: _MAPPED_ANEW,
     DeadClass.VALIDATION: _COMES_AGAIN,

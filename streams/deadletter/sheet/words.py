@@ -26,6 +26,7 @@ _OF_CLASSES: Final[Mapping[str, str]] = {
     DeadClass.JOIN_INCOMPLETE: "请在医院系统中补齐缺少的记录。补齐后本条自动上报，被平台接收后自动关闭",
     DeadClass.AMBIGUOUS: "请信息科核对重复的记录，只保留正确的一条。之后本条自动上报",
     DeadClass.COLLISION: "请信息科核对两行的编号，改正其中一行。之后另一行自动上报，本条自动关闭",
+    DeadClass.CORRECTION: "已上报的记录内容有变化：需要更正时选“重报”，即上报新内容；不应变化时在医院系统中改回，本条自动关闭",
     DeadClass.MAPPING: f"请信息科按“在HIS哪里改”核对映射。{_BY_PLAN}",
     DeadClass.DICTIONARY: f"请信息科在映射的字典中补上这个代码；代码本身有误时在医院系统中改正。{_BY_PLAN}",
     DeadClass.VALIDATION: f"请按“在HIS哪里改”在医院系统中改正。{_BY_ITSELF}",

@@ -9,6 +9,7 @@ from streams.domain.changes import Incoming, RowChange, dotted
 from streams.domain.closings import ClosedBy
 from streams.domain.join import colliding, counting, deleting, followers, letters, parents, rebuilding, refunds, standing
 from streams.domain.join.charging import SUMMED, Charging
+from streams.domain.join.correcting import judged
 from streams.domain.join.failing import failed_row, names_of_missing
 from streams.domain.join.gathering import dependents, gather, stands, touched, unsettled
 from streams.domain.join.gone import record_of
@@ -70,8 +71,7 @@ class Building:
         """Lines that refund lines may have waited for, as they were and as they are."""
 
     def folded(self) -> Folded:
-        told = self.told
-        recalls, ready, dead, closed = self._recalls, self._ready, told.dead, told.closed
+        recalls, ready, dead, closed = self._recalls, self._ready, self.told.dead, self.told.closed
         return Folded(self._state, tuple(recalls), tuple(ready), tuple(dead), tuple(closed), self.counts, self._missing)
 
     @property
@@ -189,8 +189,7 @@ class Building:
         """
         if row.waits_for or row.refused or row.emitted or row.trail is not None or (part := unsettled(visit, row)) is None:
             return False
-        limit = self._limits.of(part)
-        if limit > 0:
+        if (limit := self._limits.of(part)) > 0:
             visit.put(row.waiting(str(part), since=now, deadline=now + limit))
         return limit > 0
 
@@ -217,8 +216,8 @@ class Building:
             if (backing := self._backing(visit, row, result, rows, now=now)) is None:
                 return
             row = backing
-        if isinstance(result, Record) and refunds.is_refund(result) and result.content_hash != row.emitted:
-            result = refunds.judge(visit, row, result, self.lookups, charging=self._charging)
+        if isinstance(result, Record) and result.content_hash != row.emitted:
+            result = judged(self.told, visit, row, result, self.lookups, charging=self._charging)
         match result:
             case Record():
                 self._emit(visit, row, result, committed_at=committed_at)

@@ -82,7 +82,8 @@ def refused(refusal: Refusal, failed: FailedRow) -> DeadLetter:
     """A record that breaks rules: the first refusing rule gives class and rule, the document lists all violations."""
     first = next(violation for violation in refusal.violations if violation.level is Level.REFUSE)
     # A field's name with a blank behind it would look like a quoted value, and be masked.
-    named = "；".join(f"{v.field}/{v.rule} {v.message}" for v in refusal.violations if v.level is Level.REFUSE)
+    refusing = (violation for violation in refusal.violations if violation.level is Level.REFUSE)
+    named = "；".join(f"{v.field}/{v.rule} {v.message}" if v.field else v.message for v in refusing)
     return letter_of(
         # Of a row whose institution the site does not have, too, the refusal knows best.
         replace(failed, institution=refusal.institution),

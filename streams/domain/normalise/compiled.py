@@ -89,13 +89,17 @@ class CompiledRecord:
     """Where the values of fields that identify a person stand: role or lookup, and column."""
     key_from: frozenset[tuple[str, str]]
     """Where the value of the key field stands, likewise."""
+    holds_corrections: bool = False
+    """Whether a record that was reported goes in another content only once a person orders it."""
 
 
 Fields: TypeAlias = Mapping[ServiceCode, Mapping[str, FieldRule]]
 """Where the fields of each service come from."""
 
 
-def compile_record(about: Service, fields: Fields, dialect: Dialect, *, decisive: Iterable[Source]) -> CompiledRecord:
+def compile_record(
+    about: Service, fields: Fields, dialect: Dialect, *, decisive: Iterable[Source], holds_corrections: bool = False
+) -> CompiledRecord:
     """Compile the records of one service. Where a required field has no source, every record will be refused.
 
     decisive: what decides about a record besides its fields: its institution, its kind.
@@ -126,6 +130,7 @@ def compile_record(about: Service, fields: Fields, dialect: Dialect, *, decisive
         reads=frozenset(read for source in (*sources, *decisive) for read in columns_of(source)),
         personal=frozenset(place for step in steps if step.field.personal for place in values_of(step.source)),
         key_from=frozenset(place for step in steps if step.name == about.key for place in values_of(step.source)),
+        holds_corrections=holds_corrections,
     )
 
 

@@ -215,5 +215,7 @@ def test_every_way_to_fail_is_reached_here():
         join.change(table, visit_id="V9", **({"total": total} if total else {"register_no": "R9"}))
     join.tick(after_ms=10_000)
     reached = {letter.dead_class for letter in join.dead}
-    # Sealing, posting and the lanes have the others; of one record's size the tests of `normalise` speak.
-    assert reached == {*DeadClass} - {DeadClass.ENCRYPT, DeadClass.REJECTED, DeadClass.INTERNAL, DeadClass.OVERSIZE}
+    # Sealing, posting and the lanes have the others; of one record's size the tests of `normalise` speak. This mapping sends
+    # corrections.
+    others = {DeadClass.ENCRYPT, DeadClass.REJECTED, DeadClass.INTERNAL, DeadClass.OVERSIZE, DeadClass.CORRECTION}
+    assert reached == {*DeadClass} - others
