@@ -5,6 +5,7 @@ from connector.profiles.kind import DatabaseProfile
 from connector.profiles.mariadb.profile import MariadbProfile
 from connector.profiles.mysql.profile import MysqlProfile
 from connector.profiles.postgresql.profile import PostgresqlProfile
+from connector.profiles.sqlserver.profile import SqlServerProfile
 
 __all__ = ["DatabaseProfile", "profile_of"]
 
@@ -18,3 +19,5 @@ def profile_of(kind: DatabaseKind) -> DatabaseProfile:
             return MariadbProfile()
         case DatabaseKind.MYSQL:
             return MysqlProfile()
+        case DatabaseKind.SQLSERVER:
+            return SqlServerProfile()

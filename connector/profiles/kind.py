@@ -37,6 +37,12 @@ class DatabaseProfile(Protocol):
         """The options that say where the log is read: two connectors that have the same values here are in each other's way."""
 
     @property
+    def looks(self) -> bool:
+        """Whether this product logs in to such a database. Where not, what reads one raises Unseen, and `preflight` tells what is
+        not checked.
+        """
+
+    @property
     def keeps_log(self) -> bool:
         """Whether the database keeps its log for a capture until that has read it, whatever its own settings are."""
 

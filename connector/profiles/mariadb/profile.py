@@ -37,6 +37,7 @@ class MariadbProfile:
     oldest_plugin: ClassVar[tuple[int, int, int]] = (3, 5, 0)
     harm_of_older: ClassVar[str] = "was never run, and what it does at a restart in mid-transaction is not known"
     place: ClassVar[tuple[str, ...]] = ("database.server.id", "database.hostname", "database.port")
+    looks: ClassVar[bool] = True
     keeps_log: ClassVar[bool] = False
 
     def advice(self, source: CaptureSource) -> Advice:
