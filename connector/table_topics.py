@@ -39,10 +39,10 @@ def refuse_colliding_topics(source: CaptureSource) -> None:
 
 
 def _meet(source: CaptureSource) -> bool:
-    """Whether two tables would have one topic with underscores. Others keep the names that a running capture has. SQL Server: what
-    Debezium names them otherwise was not seen, so that these are refused.
+    """Whether two tables would have one topic with underscores. Others keep the names that a running capture has. SQL Server
+    and Oracle: what Debezium names them otherwise was not seen, so that these are refused.
     """
-    if source.kind is DatabaseKind.SQLSERVER:
+    if source.kind in (DatabaseKind.SQLSERVER, DatabaseKind.ORACLE):
         return False
     return len({_with_underscores(source, table) for table in source.tables}) < len(source.tables)
 

@@ -26,10 +26,12 @@ class Op(StrEnum):
 
 
 _LSN: Final = re.compile("[0-9a-fA-F]{8}:[0-9a-fA-F]{8}:[0-9a-fA-F]{4}")
+_RS_ID: Final = re.compile(r"(?:0x)?([0-9a-fA-F]{1,8})\.([0-9a-fA-F]{8})\.([0-9a-fA-F]{4})")
+_NUMBERS: Final = 1 << 32
 BY_TRANSACTION: Final = 4
 """How many numbers the place of a change has where its first one, of the transaction, rises with every commit, and the others
-prove nothing but that two changes are one: within a transaction they need not rise (SQL Server; Debezium 3.6.1 itself warns of
-changes whose order is not monotonic).
+prove nothing but that two changes are one: within a transaction they need not rise (SQL Server, of which Debezium 3.6.1 itself
+warns; Oracle, of which nobody says that they do).
 """
 
 _PAIR: Final = 2
@@ -46,6 +48,7 @@ class DatabaseKind(StrEnum):
     MARIADB = "mariadb"
     MYSQL = "mysql"
     SQLSERVER = "sqlserver"
+    ORACLE = "oracle"
 
     @property
     def keeps_history(self) -> bool:
@@ -87,8 +90,9 @@ def position(kind: DatabaseKind, source: Mapping[str, object]) -> Position | Non
     byte in it and the row in the event. A row that the first snapshot read carries none. MySQL: the same; a GTID is the server's
     UUID, perhaps a tag, and the number.
 
-    SQL Server: LSN of the transaction's commit, LSN of the change, number of the event at it. Four numbers with what `mark` adds,
-    as no other kind has; see `BY_TRANSACTION`.
+    SQL Server: LSN of the transaction's commit, LSN of the change, number of the event at it. Oracle: SCN of the transaction's
+    commit, SCN of the change, its record in the redo log. Four numbers with what `mark` adds, as no other kind has; see
+    `BY_TRANSACTION`.
     """
     match kind:
         case DatabaseKind.POSTGRESQL:
@@ -100,6 +104,8 @@ def position(kind: DatabaseKind, source: Mapping[str, object]) -> Position | Non
             return _in_binlog(source, _UUID_ENDS)
         case DatabaseKind.SQLSERVER:
             return _in_change_table(source)
+        case DatabaseKind.ORACLE:
+            return _in_redo(source)
 
 
 def _in_binlog(source: Mapping[str, object], before_number: str) -> Position | None:
@@ -125,6 +131,18 @@ def _lsn(value: object) -> int | None:
     if type(value) is not str or not _LSN.fullmatch(value):
         return None
     return int(value.replace(":", ""), 16)
+
+
+def _in_redo(source: Mapping[str, object]) -> Position | None:
+    """As Debezium documents it: SCNs as texts of digits, `rs_id` as `001234.00012345.0124`, `ssn` as a number. A row that a
+    snapshot read has no `commit_scn`.
+    """
+    commit, scn, record, number = (source.get(name) for name in ("commit_scn", "scn", "rs_id", "ssn"))
+    if not (type(commit) is str and commit.isdecimal() and type(scn) is str and scn.isdecimal() and type(number) is int):
+        return None
+    if type(record) is not str or not (found := _RS_ID.fullmatch(record.strip())):
+        return None
+    return int(commit), int(scn), int("".join(found.groups()), 16) * _NUMBERS + number
 
 
 def mark(op: Op, source: Mapping[str, object], where: Position | None) -> Mark | None:
@@ -184,7 +202,7 @@ def place_in_log(source: Mapping[str, object]) -> object:
     if (lsn := source.get("lsn")) is not None:
         return lsn
     if (gtid := source.get("gtid")) is None:
-        return _pair_in_change_table(source)
+        return _pair_in_change_table(source) or _record_of_redo(source)
     return f"{gtid} {source.get('file')} {source.get('pos')} {source.get('row')}"
 
 
@@ -197,3 +215,9 @@ def _pair_in_change_table(source: Mapping[str, object]) -> object:
         return None
     commit, change, number = where
     return f"{commit} {change} {'pair' if number <= _PAIR else number}"
+
+
+def _record_of_redo(source: Mapping[str, object]) -> object:
+    """Oracle: one record of the log changes one row, and its key with it."""
+    where = _in_redo(source)
+    return None if where is None else " ".join(map(str, where))

@@ -4,6 +4,7 @@ from connector.contract import DatabaseKind
 from connector.profiles.kind import DatabaseProfile
 from connector.profiles.mariadb.profile import MariadbProfile
 from connector.profiles.mysql.profile import MysqlProfile
+from connector.profiles.oracle.profile import OracleProfile
 from connector.profiles.postgresql.profile import PostgresqlProfile
 from connector.profiles.sqlserver.profile import SqlServerProfile
 
@@ -21,3 +22,5 @@ def profile_of(kind: DatabaseKind) -> DatabaseProfile:
             return MysqlProfile()
         case DatabaseKind.SQLSERVER:
             return SqlServerProfile()
+        case DatabaseKind.ORACLE:
+            return OracleProfile()

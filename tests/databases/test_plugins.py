@@ -15,7 +15,7 @@ pytestmark = pytest.mark.stack
 
 FEE = CapturedTable(name="dbo.费用", role=TableRole.FEE, key=("id",), visit_key=("visit",), columns=("id", "visit", "金额"))
 ITEM = CapturedTable(name="dbo.item", role=TableRole.LOOKUP, key=("code",), visit_key=(), columns=("code", "name"), lookup="item")
-OTHERS = (DatabaseKind.MARIADB, DatabaseKind.MYSQL, DatabaseKind.SQLSERVER)
+OTHERS = (DatabaseKind.MARIADB, DatabaseKind.MYSQL, DatabaseKind.SQLSERVER, DatabaseKind.ORACLE)
 
 
 @pytest.fixture(scope="module")

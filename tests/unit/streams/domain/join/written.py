@@ -4,6 +4,9 @@ SQL Server: the members of `source` and their forms are those of "Data change ev
 for SQL Server 3.6: `change_lsn` and `commit_lsn` as `00000027:00000ac0:0002`; `event_serial_no` 2 for an update, 1 and 2 for the
 delete and the create of a changed key, which share both LSNs (there: "Descriptions of update event value fields"); a row that a
 snapshot read has the LSN of the snapshot as `commit_lsn` and none of a change ("Default workflow … initial snapshot", step 7).
+Oracle: those of "Data change events" in the documentation of its connector 3.6: `scn`, `commit_scn` as texts of digits, `txId`,
+`rs_id` as `001234.00012345.0124`, `ssn`, `redo_thread`; the delete and the create of a changed key come of one record of the log; a
+row that a snapshot read has an `scn` and no `commit_scn`.
 Rows are those of the sample of three tables that PostgreSQL and MariaDB were recorded from.
 """
 
@@ -74,17 +77,41 @@ class SqlServer:
 
     def again(self, transactions):
         """Capture goes on at the start of one of the last transactions."""
-        begins = [at for at, (one, next_) in enumerate(pairwise([None, *self.sent])) if _commit(one) != _commit(next_)]
+        begins = [at for at, (one, next_) in enumerate(pairwise([None, *self.sent])) if self._begun(one) != self._begun(next_)]
         self.sent += [one for one in self.sent[begins[-transactions] :] if one["op"] != "r"]
 
+    def _begun(self, message):
+        return message and message["source"]["commit_lsn"]
 
-def _commit(message):
-    return message and message["source"]["commit_lsn"]
+
+class Oracle(SqlServer):
+    """Likewise."""
+
+    def _said(self, table, **more):
+        ts_ms = _EPOCH_MS + self._commit
+        said = {"version": "3.6.1.Final", "connector": "oracle", "name": "a", "ts_ms": ts_ms, "ts_us": 1000 * ts_ms}
+        where = {"db": "ORCLPDB1", "schema": "his", "table": table, "txId": None, "redo_thread": 1}
+        return {**said, **where, "snapshot": "false", "scn": f"{2_000_000 + self._change}", "commit_scn": None, **more}
+
+    def _send(self, op, table, before, after, *, serial):
+        del serial
+        record = f"{0x1234:06x}.{self._change:08x}.0124"
+        placed = {"commit_scn": f"{3_000_000 + self._commit}", "rs_id": record, "ssn": 1, "txId": f"{self._commit:016x}"}
+        self.sent.append({"before": before, "after": after, "source": self._said(table, **placed), "op": op})
+
+    def read(self):
+        """A snapshot of all rows."""
+        for (table, _), row in self.rows.items():
+            said = self._said(table, snapshot="true", rs_id=None, ssn=0)
+            self.sent.append({"before": None, "after": row, "source": said, "op": "r"})
+
+    def _begun(self, message):
+        return message and message["source"]["commit_scn"]
 
 
-def sqlserver():
+def course(kind):
     """The messages of a course, and the rows that stand in the end. No row is changed twice by one transaction."""
-    db = SqlServer()
+    db = kind()
     for visit in ("V1", "V2", "V3"):
         db.rows["jz", visit] = db.row("jz", visit, "张三", 1)
     db.read()

@@ -9,7 +9,7 @@ from streams.domain.changes import FORMERLY, Incoming, RowChange, decode, mark_o
 from streams.domain.keys import VisitKey
 from streams.domain.place.fold import Placer
 from streams.domain.place.going import NOTHING
-from tests.unit.streams.domain.join.written import COLUMNS, sqlserver
+from tests.unit.streams.domain.join.written import COLUMNS, Oracle, SqlServer, course
 
 SAID = {
     "connector": "sqlserver",
@@ -83,10 +83,11 @@ def test_a_changed_key_is_a_pair_at_one_place_and_of_many_there_none_is_guessed(
     assert first != place_in_log(SAID | {"change_lsn": "00000027:00000ac0:0003"})
 
 
-def test_every_row_goes_to_its_visit_and_one_whose_key_changed_carries_its_former_key():
+@pytest.mark.parametrize("kind", [SqlServer, Oracle])
+def test_every_row_goes_to_its_visit_and_one_whose_key_changed_carries_its_former_key(kind):
     keys = {("a", f"his.{table}"): VisitKey(("jzlsh",)) for table in COLUMNS}
     placer, going, former = Placer(keys, partitions=4, quiet_ms=1000), NOTHING, {}
-    for offset, value in enumerate(sqlserver()[0]):
+    for offset, value in enumerate(course(kind)[0]):
         name = COLUMNS[value["source"]["table"]].split()[0]
         key = orjson.dumps({name: (value["after"] or value["before"])[name]})
         folded = placer.fold(
