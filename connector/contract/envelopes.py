@@ -26,11 +26,11 @@ class Op(StrEnum):
 
 
 _LSN: Final = re.compile("[0-9a-fA-F]{8}:[0-9a-fA-F]{8}:[0-9a-fA-F]{4}")
+_SCN: Final = re.compile("[0-9]{1,18}")
 _RS_ID: Final = re.compile(r"(?:0x)?([0-9a-fA-F]{1,8})\.([0-9a-fA-F]{8})\.([0-9a-fA-F]{4})")
-_NUMBERS: Final = 1 << 32
-BY_TRANSACTION: Final = 4
-"""How many numbers the place of a change has where its first one, of the transaction, rises with every commit, and the others
-prove nothing but that two changes are one: within a transaction they need not rise (SQL Server, of which Debezium 3.6.1 itself
+BY_TRANSACTION: Final = 7
+"""How many numbers the place of a change has where its first two, of the transaction, rise with every commit, and the others prove
+nothing but that two changes are one: within a transaction they need not rise (SQL Server, of which Debezium 3.6.1 itself
 warns; Oracle, of which nobody says that they do).
 """
 
@@ -91,7 +91,7 @@ def position(kind: DatabaseKind, source: Mapping[str, object]) -> Position | Non
     UUID, perhaps a tag, and the number.
 
     SQL Server: LSN of the transaction's commit, LSN of the change, number of the event at it. Oracle: SCN of the transaction's
-    commit, SCN of the change, its record in the redo log. Four numbers with what `mark` adds, as no other kind has; see
+    commit, SCN of the change, its record in the redo log. So many numbers, with what `mark` adds, as no other kind has: see
     `BY_TRANSACTION`.
     """
     match kind:
@@ -121,16 +121,17 @@ def _in_change_table(source: Mapping[str, object]) -> Position | None:
     of a change.
     """
     commit, change, number = _lsn(source.get("commit_lsn")), _lsn(source.get("change_lsn")), source.get("event_serial_no")
-    if commit is None or change is None or not (type(number) is int or (type(number) is str and number.isdecimal())):
+    if commit is None or change is None or not (type(number) is int or (type(number) is str and _SCN.fullmatch(number))):
         return None
-    return commit, change, int(number)
+    return *commit, *change, int(number), 0
 
 
-def _lsn(value: object) -> int | None:
-    """Ten bytes as a number: four, four and two, in hexadecimal digits."""
+def _lsn(value: object) -> tuple[int, int] | None:
+    """Ten bytes, in hexadecimal digits, as two numbers: more than eight are in no number that is kept."""
     if type(value) is not str or not _LSN.fullmatch(value):
         return None
-    return int(value.replace(":", ""), 16)
+    first, rest = value.split(":", 1)
+    return int(first, 16), int(rest.replace(":", ""), 16)
 
 
 def _in_redo(source: Mapping[str, object]) -> Position | None:
@@ -138,11 +139,12 @@ def _in_redo(source: Mapping[str, object]) -> Position | None:
     snapshot read has no `commit_scn`.
     """
     commit, scn, record, number = (source.get(name) for name in ("commit_scn", "scn", "rs_id", "ssn"))
-    if not (type(commit) is str and commit.isdecimal() and type(scn) is str and scn.isdecimal() and type(number) is int):
+    if not (type(commit) is str and _SCN.fullmatch(commit) and type(scn) is str and _SCN.fullmatch(scn) and type(number) is int):
         return None
     if type(record) is not str or not (found := _RS_ID.fullmatch(record.strip())):
         return None
-    return int(commit), int(scn), int("".join(found.groups()), 16) * _NUMBERS + number
+    thread, block, at = found.groups()
+    return 0, int(commit), int(scn), int(thread, 16), int(block + at, 16), number
 
 
 def mark(op: Op, source: Mapping[str, object], where: Position | None) -> Mark | None:
@@ -213,8 +215,8 @@ def _pair_in_change_table(source: Mapping[str, object]) -> object:
     where = _in_change_table(source)
     if where is None:
         return None
-    commit, change, number = where
-    return f"{commit} {change} {'pair' if number <= _PAIR else number}"
+    *lsns, number, _ = where
+    return f"{lsns} {'pair' if number <= _PAIR else number}"
 
 
 def _record_of_redo(source: Mapping[str, object]) -> object:

@@ -23,7 +23,7 @@ def again(change: Mark | None, known: Mark | None) -> bool:
         and change.place <= known.place
         and change.ts_us <= known.ts_us
         and change.server == known.server
-        and (len(change.place) != BY_TRANSACTION or change.place[0] != known.place[0] or change.place == known.place)
+        and (len(change.place) != BY_TRANSACTION or change.place[:2] != known.place[:2] or change.place == known.place)
     )
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import orjson
 import pytest
 
 from connector.contract import (
@@ -117,15 +118,21 @@ def test_the_way_back_takes_nothing_by_itself_and_says_what_a_person_does():
 
 
 def test_a_position_is_commit_change_and_record():
-    assert (2122191, 2122185, 0x001234000123450124 << 32 | 1) == (where := position(DatabaseKind.ORACLE, SAID))
+    assert (0, 2122191, 2122185, 0x1234, 0x123450124, 1) == (where := position(DatabaseKind.ORACLE, SAID))
     assert len(mark(Op.UPDATE, SAID, where).place) == BY_TRANSACTION
     assert "6.28.807" == transaction_of(SAID)
     assert position(DatabaseKind.ORACLE, SAID | {"rs_id": " 0x001234.00012345.0124 "}) == where
     assert place_in_log(SAID) != place_in_log(SAID | {"ssn": 2})
 
 
+def test_a_place_can_be_kept_however_far_the_log_is():
+    """A record's place has ten bytes, which are no number that is written into the state: the join ended at its first change."""
+    far = marked(commit_scn="9" * 18, scn="9" * 18, rs_id="ffffffff.ffffffff.ffff")
+    assert list(far.place) == orjson.loads(orjson.dumps(far.place))
+
+
 @pytest.mark.parametrize("lacks", ["scn", "commit_scn", "rs_id", "ssn"])
-@pytest.mark.parametrize("instead", [None, "?", 1.5, "12:1:3"])
+@pytest.mark.parametrize("instead", [None, "?", 1.5, "12:1:3", "9" * 19])
 def test_a_change_without_a_place_is_no_repetition(lacks, instead):
     assert marked(**{lacks: instead}) is None
 

@@ -24,7 +24,7 @@ SAID = {
     "commit_lsn": "00000027:00000ac0:0007",
     "event_serial_no": 2,
 }
-COMMIT, CHANGE = 0x27_00000AC0_0007, 0x27_00000AC0_0002
+COMMIT, CHANGE = (0x27, 0xAC0_0007), (0x27, 0xAC0_0002)
 
 
 def marked(op=Op.UPDATE, **more):
@@ -34,8 +34,8 @@ def marked(op=Op.UPDATE, **more):
 @pytest.mark.parametrize("number", [2, "2"], ids=["as its schema has it", "as its documentation shows it"])
 def test_a_position_is_commit_change_and_event(number):
     said = SAID | {"event_serial_no": number}
-    assert (COMMIT, CHANGE, 2) == (where := position(DatabaseKind.SQLSERVER, said))
-    assert (COMMIT, CHANGE, 2, 1) == mark(Op.UPDATE, said, where).place
+    assert (*COMMIT, *CHANGE, 2, 0) == (where := position(DatabaseKind.SQLSERVER, said))
+    assert (*COMMIT, *CHANGE, 2, 0, 1) == mark(Op.UPDATE, said, where).place
     assert len(mark(Op.DELETE, said, where).place) == BY_TRANSACTION
     assert ("dbo.customers", "00000027:00000ac0:0007") == (table_of(said), transaction_of(said))
 
@@ -46,6 +46,15 @@ def test_a_change_without_a_place_is_no_repetition(lacks, instead):
     """What cannot be compared is folded."""
     assert position(DatabaseKind.SQLSERVER, SAID | {lacks: instead}) is None
     assert marked(**{lacks: instead}) is None
+
+
+@pytest.mark.parametrize("lsn", ["ffffffff:ffffffff:ffff", "00010000:00000ac0:0002"])
+def test_a_place_can_be_kept_however_far_the_log_is(lsn):
+    """Ten bytes are no number that is written into the state: the join ended at its first change."""
+    mark = marked(commit_lsn=lsn, change_lsn=lsn)
+    assert list(mark.place) == orjson.loads(orjson.dumps(mark.place))
+    assert again(marked(), mark)
+    assert not again(mark, marked())
 
 
 def test_of_an_earlier_transaction_it_is_sent_again_and_of_a_later_one_it_is_new():
