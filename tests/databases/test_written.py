@@ -18,7 +18,7 @@ from streams.topics.writing import write
 from tests.bench.processes import worker
 from tests.databases.binlog_site import HERE, INSTITUTION, reported, until
 from tests.own_stack import own_stack
-from yibao.captures.facts import note_applied, stands_of
+from yibao.captures.facts import note_applied, resumed, stands_of
 from yibao.main import run
 
 pytestmark = pytest.mark.stack
@@ -158,6 +158,8 @@ def test_what_it_would_send_is_reported_once(kind, site, yibao):
     assert len(amounts["2"]) <= 2, "what was sent again was not reported again"
     assert ("2026-03-01 07:30:00", "阿司匹林") == (told["3"][0]["FEE_OCUR_TIME"], told["3"][0]["HILIST_NAME"])
     assert [] == [message for message in read_whole(client_options(loaded), loaded.topics.dead) if message.value]
+    _, control = resumed(loaded, source, why="its backup was restored")
+    assert (1, {}) == (control.life, control.facts), "what comes behind it is no repetition of what came before"
 
 
 def test_what_nobody_looks_at_is_told(kind, yibao):

@@ -214,10 +214,11 @@ def resumed(site: Site, source: CaptureSource, *, why: str) -> tuple[bool, Contr
     before = stand.control
     owed = () if before is None else before.read_again
     tables = tuple(dict.fromkeys((*owed, *(table for drift in stand.drifts for table in drift.tables))))
-    another = any(drift.another_server for drift in stand.drifts)
+    looks = profile_of(source.kind).looks
+    another = not looks or any(drift.another_server for drift in stand.drifts)  # who cannot look takes no place for one of before
     control = Control(
         source=source.name,
-        facts=look_at(source, None).facts if profile_of(source.kind).looks else {},
+        facts=look_at(source, None).facts if looks else {},
         at=now_of(site),
         by=actor(),
         why=why,
