@@ -4,6 +4,7 @@ CaptureError            1
 ├── Refused             1   the service answered and said no
 ├── Misconfigured       2   a person must change a file or a setting
 │   └── BadCondition        the database does not understand a condition, which stands in the text
+├── Unseen              2   this product does not look into a database of that kind
 └── Unreachable         3   a service that is needed now does not answer
 """
 
@@ -28,6 +29,12 @@ class Misconfigured(CaptureError):
 
 class BadCondition(Misconfigured):
     """The database does not understand a condition. The text holds it: whoever made it of rows' keys says something else."""
+
+
+class Unseen(CaptureError):
+    """Into a database of that kind this product does not look: what was asked is not known. The text says where that stands."""
+
+    exit_code: ClassVar[int] = 2
 
 
 class Unreachable(CaptureError):

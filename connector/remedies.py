@@ -13,7 +13,9 @@ _LOST: Final = re.compile(
     r"no longer available on the server|can no longer (get changes from|access) replication slot|replication slot .* does not exist"
     r"|Could not find (first log file name|GTID state requested)"  # MariaDB: its log was removed, or begins behind the place
     r"|which is not in the master's binlog"  # MariaDB: another server, which never had the last transaction
-    r"|requested WAL segment .* has already been removed|invalidated",
+    r"|requested WAL segment .* has already been removed|invalidated"
+    r"|insufficient number of arguments were supplied for the procedure or function cdc"  # SQL Server: it was cleaned up before
+    r"|None of the log files contains? offset SCN|ORA-01291|redo SCN .* no longer available",  # Oracle: an archived log is gone
     re.IGNORECASE | re.DOTALL,
 )
 _HISTORY: Final = re.compile(r"(db|schema) history topic", re.IGNORECASE)

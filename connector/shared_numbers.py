@@ -15,6 +15,8 @@ def shared_numbers(first: Numbers, second: Numbers, *, passwords: Mapping[str, s
     pair in one database; in two, of whatever kinds, the highest numbers of each are looked up in the other. passwords: by source
     name. Raises Unreachable, Misconfigured.
     """
+    if unseen := [one for one in (first, second) if not profile_of(one.source.kind).looks]:
+        return (_unseen(first, second, unseen[0]),)
     if first.place == second.place:
         found = profile_of(first.source.kind).numbers_in_both(first, second, password=passwords[first.source.name])
     else:
@@ -52,6 +54,16 @@ def _collide(first: Numbers, second: Numbers, found: int) -> Finding:
         what=f"has {count} numbers that also stand in {other} for the same institution: {harm}",
         mend=f"write `{setting}` for the tables in the mapping (docs/mapping.md), or take the {first.names} from a column that"
         f" shares no number with the other table's; shared now: {columns}",
+    )
+
+
+def _unseen(first: Numbers, second: Numbers, unseen: Numbers) -> Finding:
+    return Finding(
+        where=f"{second.source.name}: {second.table}.{second.column}",
+        what=f"is not compared with {first.source.name}: {first.table}.{first.column}: this product does not log in to the database"
+        f" of source {unseen.source.name}",
+        mend="compare them there, or ask the vendor whether a number can stand in both",
+        severity=Severity.WARNS,
     )
 
 

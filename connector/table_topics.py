@@ -39,12 +39,17 @@ def refuse_colliding_topics(source: CaptureSource) -> None:
 
 
 def _meet(source: CaptureSource) -> bool:
-    """Whether two tables would have one topic with underscores. Others keep the names that a running capture has."""
+    """Whether two tables would have one topic with underscores. Others keep the names that a running capture has. SQL Server
+    and Oracle: what Debezium names them otherwise was not seen, so that these are refused.
+    """
+    if source.kind in (DatabaseKind.SQLSERVER, DatabaseKind.ORACLE):
+        return False
     return len({_with_underscores(source, table) for table in source.tables}) < len(source.tables)
 
 
 def _with_underscores(source: CaptureSource, table: CapturedTable) -> str:
-    return re.sub(r"[^a-zA-Z0-9._-]", "_", f"{source.name}.{table.name}")
+    database = f"{source.database}." if source.kind is DatabaseKind.SQLSERVER else ""
+    return re.sub(r"[^a-zA-Z0-9._-]", "_", f"{source.name}.{database}{table.name}")
 
 
 def _by_numbers(source: CaptureSource, table: CapturedTable) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal, TypeAlias
 
+from connector.contract.envelopes import BY_TRANSACTION as BY_TRANSACTION
 from connector.contract.envelopes import UNAVAILABLE as UNAVAILABLE
 from connector.contract.envelopes import DatabaseKind as DatabaseKind
 from connector.contract.envelopes import Mark as Mark

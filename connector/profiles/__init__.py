@@ -4,7 +4,9 @@ from connector.contract import DatabaseKind
 from connector.profiles.kind import DatabaseProfile
 from connector.profiles.mariadb.profile import MariadbProfile
 from connector.profiles.mysql.profile import MysqlProfile
+from connector.profiles.oracle.profile import OracleProfile
 from connector.profiles.postgresql.profile import PostgresqlProfile
+from connector.profiles.sqlserver.profile import SqlServerProfile
 
 __all__ = ["DatabaseProfile", "profile_of"]
 
@@ -18,3 +20,7 @@ def profile_of(kind: DatabaseKind) -> DatabaseProfile:
             return MariadbProfile()
         case DatabaseKind.MYSQL:
             return MysqlProfile()
+        case DatabaseKind.SQLSERVER:
+            return SqlServerProfile()
+        case DatabaseKind.ORACLE:
+            return OracleProfile()

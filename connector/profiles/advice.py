@@ -1,6 +1,13 @@
 """What is said to a person about a source, in the words and with the statements of its kind of database."""
 
 from dataclasses import dataclass
+from typing import Final
+
+TRUST_STORE: Final = (
+    "a Java trust store with the authority's certificates (keytool -importcert -noprompt -alias database -file ca.pem"
+    " -keystore ca.jks -storetype JKS -storepass changeit)"
+)
+"""What drivers in Java read that are given no password for it: a JKS; of a PKCS#12 they see no certificate then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,6 +41,12 @@ class DatabaseProfile(Protocol):
         """What `connect_ca_file` must be for Debezium to read it; continues a sentence."""
 
     @property
+    def looks(self) -> bool:
+        """Whether this product logs in to such a database. Where not, what reads one raises Unseen, and `preflight` tells what is
+        not checked.
+        """
+
+    @property
     def keeps_log(self) -> bool:
         """Whether the database keeps its log for a capture until that has read it, whatever its own settings are."""
 

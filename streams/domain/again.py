@@ -7,14 +7,15 @@ none.) So a mark only recognises what was folded before. What it does not recogn
 
 from collections.abc import Sequence
 
-from connector.contract import Mark
+from connector.contract import BY_TRANSACTION, Mark
 
 
 def again(change: Mark | None, known: Mark | None) -> bool:
     """Whether a change with this mark was folded before, where `known` is the mark of its row.
 
     A repetition stands no later in the log, and was committed no later, than the last change of its row that was folded. One of
-    both is not enough: another server's log begins at lower places, and a clock may be set back.
+    both is not enough: another server's log begins at lower places, and a clock may be set back. Where places within a transaction
+    prove nothing (`BY_TRANSACTION`), a repetition is of an earlier transaction, or the very change that was folded last.
     """
     return (
         change is not None
@@ -22,6 +23,7 @@ def again(change: Mark | None, known: Mark | None) -> bool:
         and change.place <= known.place
         and change.ts_us <= known.ts_us
         and change.server == known.server
+        and (len(change.place) != BY_TRANSACTION or change.place[:2] != known.place[:2] or change.place == known.place)
     )
 
 

@@ -152,7 +152,7 @@ class DatabaseSource(Strict):
     port: Port
     """Port of the database."""
     database: str
-    """Name of the database."""
+    """Name of the database. Oracle: `CDB/PDB`, or one name where it has no containers."""
     user: str
     """Login that may read the log and the captured tables."""
     password_file: FilePath

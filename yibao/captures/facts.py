@@ -118,6 +118,8 @@ def controls_of(site: Site) -> Controls:
 def stand_of(site: Site, source: CaptureSource) -> Stand:
     """What is written down, and what differs from it. Raises Unreachable and what `look_at` raises."""
     control = controls_of(site).by_source.get(source.name)
+    if not profile_of(source.kind).looks:
+        return Stand(source=source.name, control=control, found=None)
     return Stand(source=source.name, control=control, found=look_at(source, None if control is None else control.facts))
 
 
@@ -136,10 +138,10 @@ def stands_of(site: Site, sources: Sequence[CaptureSource]) -> dict[str, Stand]:
 
 def found_in_source(site: Site, source: CaptureSource) -> tuple[Finding, ...]:
     """What stands against this source in its database; where nothing does, in what it differs from what capture was applied
-    against: that stands against capture, too, until a person accepts it.
+    against: that stands against capture, too, until a person accepts it. Of a kind that is not looked at: that.
     """
     found = found_in_database(source)
-    return found if stands_against(found) else (*found, *_found_since_applied(site, source))
+    return found if stands_against(found) or not profile_of(source.kind).looks else (*found, *_found_since_applied(site, source))
 
 
 def _found_since_applied(site: Site, source: CaptureSource) -> tuple[Finding, ...]:
@@ -161,11 +163,15 @@ def write_down(site: Site, control: Control) -> None:
 def note_applied(site: Site, source: CaptureSource) -> None:
     """After a capture was applied: write down against what, where that is new. What differs is left for `resume`."""
     control = controls_of(site).by_source.get(source.name)
-    found = look_at(source, None if control is None else control.facts)
-    if not found.adds:
-        return
     known = control or Control(source=source.name, facts={}, at="", by="")
-    write_down(site, replace(known, facts=found.facts, at=now_of(site), by=actor(), why="yibao connector apply"))
+    if profile_of(source.kind).looks:
+        found = look_at(source, None if control is None else control.facts)
+        facts, adds = found.facts, found.adds
+    else:
+        facts, adds = known.facts, control is None
+    if not adds:
+        return
+    write_down(site, replace(known, facts=facts, at=now_of(site), by=actor(), why="yibao connector apply"))
 
 
 def note_to_read(site: Site, source: CaptureSource, tables: Sequence[str], *, why: str) -> None:
@@ -208,10 +214,11 @@ def resumed(site: Site, source: CaptureSource, *, why: str) -> tuple[bool, Contr
     before = stand.control
     owed = () if before is None else before.read_again
     tables = tuple(dict.fromkeys((*owed, *(table for drift in stand.drifts for table in drift.tables))))
-    another = any(drift.another_server for drift in stand.drifts)
+    looks = profile_of(source.kind).looks
+    another = not looks or any(drift.another_server for drift in stand.drifts)  # who cannot look takes no place for one of before
     control = Control(
         source=source.name,
-        facts=look_at(source, None).facts,
+        facts=look_at(source, None).facts if looks else {},
         at=now_of(site),
         by=actor(),
         why=why,

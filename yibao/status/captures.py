@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
+from connector.profiles import profile_of
 from connector.remedies import is_lost
 from yibao.captures.shown import Shown
 from yibao.status.facts import Facts, Part, Slot, SlotLook
@@ -33,7 +34,7 @@ def capture_line(shown: Shown, asked: Asked) -> Line:
         slot=Slot.LOST if lost else found.slot,
         kept=f"{found.kept_bytes >> 20} MiB" if found.kept_bytes >= _TOLD else "",
         silent=shown.silent and not asked.brokers_away,
-        unseen=stand.unseen,
+        unseen=stand.unseen if profile_of(shown.source.kind).looks else "",
         refused=stand.unseen if stand.refused else "",
         changed="; ".join(control.reasons if control is not None and stopped else map(str, stand.drifts)),
         owed=() if control is None else control.read_again,

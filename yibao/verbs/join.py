@@ -1,5 +1,6 @@
 """`yibao join`: what waits there, and for what; to let it wait no longer; which settlements do not add up; and what no other set of
-topics remembers."""
+topics remembers.
+"""
 
 import secrets
 from collections.abc import Iterator

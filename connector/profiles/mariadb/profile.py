@@ -9,7 +9,7 @@ from connector.facts import Facts
 from connector.findings import Finding
 from connector.numbers import Known, Numbers
 from connector.preparation import Step
-from connector.profiles.advice import Advice
+from connector.profiles.advice import TRUST_STORE, Advice
 from connector.profiles.mariadb.checks import check
 from connector.profiles.mariadb.counting import condition_of_keys, count_rows, read_keys
 from connector.profiles.mariadb.facts import read_facts
@@ -37,10 +37,8 @@ class MariadbProfile:
     oldest_plugin: ClassVar[tuple[int, int, int]] = (3, 5, 0)
     harm_of_older: ClassVar[str] = "was never run, and what it does at a restart in mid-transaction is not known"
     place: ClassVar[tuple[str, ...]] = ("database.server.id", "database.hostname", "database.port")
-    authorities: ClassVar[str] = (
-        "a Java trust store with the authority's certificates (keytool -importcert -noprompt -alias database -file ca.pem"
-        " -keystore ca.jks -storetype JKS -storepass changeit)"
-    )
+    authorities: ClassVar[str] = TRUST_STORE
+    looks: ClassVar[bool] = True
     keeps_log: ClassVar[bool] = False
 
     def advice(self, source: CaptureSource) -> Advice:

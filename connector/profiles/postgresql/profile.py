@@ -40,6 +40,7 @@ class PostgresqlProfile:
     place: ClassVar[tuple[str, ...]] = ("slot.name", "database.hostname", "database.port")
     """A slot belongs to the whole server."""
     authorities: ClassVar[str] = "the authority's certificates, as PEM"
+    looks: ClassVar[bool] = True
     keeps_log: ClassVar[bool] = True
 
     def advice(self, source: CaptureSource) -> Advice:

@@ -18,7 +18,7 @@ from streams.errors import Rejected
 
 _OPS: Final = {op.value: op for op in Op}
 _PASSED: Final[tuple[Header, ...]] = ((PASSED, b"1"),)
-_SAID: Final = ("connector", "name", "ts_ms", "txId", "gtid")
+_SAID: Final = ("connector", "name", "ts_ms", "txId", "gtid", "commit_lsn")
 """What a message that frees a row says of the change by which that came."""
 
 

@@ -315,3 +315,9 @@ def test_while_no_broker_answers_no_stage_and_no_capture_is_accused():
     wanted = {"capture his": "runs", "place his": "not_known", "join": "not_known", "deliver": "not_known"}
     assert {"site brokers": "brokers_away", **wanted} == said
     assert Part.INSTITUTION.value not in " ".join(said)
+
+
+def test_a_database_that_nobody_looks_into_is_no_database_that_lets_nobody_in():
+    """Of a kind into which this product does not look, its silence is capture's alone."""
+    shown = replace(capture(beat_s=300.0, unseen="not looked at"), source=replace(SOURCE, kind=DatabaseKind.SQLSERVER))
+    assert "capture_silent" == reasons(asked(marks(), shown=shown))["capture his"]
