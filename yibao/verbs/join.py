@@ -43,8 +43,8 @@ from yibao.waits_named import demand_kind
 app = typer.Typer(
     no_args_is_help=True,
     help="""\
-What waits in the join, and an end to it; which settlements do not add up; what it alone remembers. Nothing personal is shown: of keys
-what may be seen.
+What waits in the join, and an end to it; which settlements do not add up; what it alone remembers. Nothing personal is shown: of
+keys what may be seen.
 
 \b
 Examples:
