@@ -32,6 +32,7 @@ ACTIONS: Final = (
     "dlq show --unmask",
     "explain --unmask",
     "join release",
+    "join sums --unmask",
     "limits clear",
     "limits set",
     "maintenance end",

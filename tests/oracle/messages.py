@@ -54,11 +54,16 @@ def with_nulls(message: Message) -> Message:
 
 
 def as_known(message: Message) -> Message:
-    """The same, and of a row that is read and does not count that it is not there."""
+    """The same, and of a row that is read and does not count that it is not there. A row that begins to count is no second one
+    under its key: what was read before may have shown it as it became.
+    """
     told = without_others(message)
-    if message.kind is not Kind.ROW or told.value is not None or message.value is None:
+    if message.kind is not Kind.ROW or message.value is None:
         return told
     value = orjson.loads(message.value)
+    if told.value is not None:
+        begins = value["op"] == "u" and (other := orjson.loads(told.value))["op"] == "c"
+        return replace(told, value=orjson.dumps({**other, "op": "u"})) if begins else told
     if value["op"] != "r":
         return told
     return replace(message, value=orjson.dumps({**value, "op": "d", "before": value["after"], "after": None}))
