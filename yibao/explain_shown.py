@@ -58,7 +58,7 @@ def show_hits(hits: Sequence[Hit], keys: Keys) -> None:
     """Several things that a number may mean, for people."""
     columns = ("service", "institution", "source", "row", "visit")
     rows = [[said[column] or "-" for column in columns] for said in (_hit(hit, keys) for hit in hits)]
-    means = f"the number means {len(hits)} things: say which by --service, --institution or --source"
+    means = f"the number means {len(hits)} things: say which by --service, --institution, --source or --table"
     tables.show(columns, rows, closing=means, piped=tables.LONG_LINES)
 
 

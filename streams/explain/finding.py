@@ -47,6 +47,8 @@ class Asked(NamedTuple):
     """Source in site.yaml."""
     institution: str = ""
     """FIXMEDINS_CODE."""
+    table: str = ""
+    """Table of a settlement's or line's row: one that moved stands in several."""
 
 
 def find(logs: Logs, keys: Keys, key: str, asked: Asked) -> list[Hit]:
@@ -54,17 +56,18 @@ def find(logs: Logs, keys: Keys, key: str, asked: Asked) -> list[Hit]:
     such a visit, and no other service is asked for, no other meaning is looked for. Raises as `Logs.state`.
     """
     visit = key.encode()
-    if asked.service in ("", _VISIT) and (found := _visit(logs, keys, visit, asked)):
+    if not asked.table and asked.service in ("", _VISIT) and (found := _visit(logs, keys, visit, asked)):
         return found
     roles = {_LETTER_OF[asked.service], GONE} if asked.service else {*_LETTER_OF.values(), GONE}
     named = logs.state(lambda index: called(index, key), looked_for=sought_called(key))
     entries = [one for one in named if one.role in roles and asked.source in ("", one.source)]
-    hits = {
-        hit: None
-        for message in messages_of(logs, entries)
-        if (hit := _meant(message, keys, key)) and asked.service in ("", hit.service) and asked.institution in ("", hit.institution)
-    }
+    hits = {hit: None for message in messages_of(logs, entries) if (hit := _meant(message, keys, key)) and _is_asked(hit, asked)}
     return list(hits)
+
+
+def _is_asked(hit: Hit, asked: Asked) -> bool:
+    table = "" if hit.row is None else hit.row.table
+    return asked.service in ("", hit.service) and asked.institution in ("", hit.institution) and asked.table in ("", table)
 
 
 def messages_of(logs: Logs, entries: Iterable[Entry]) -> list[Incoming]:

@@ -25,6 +25,7 @@ def explain(
     service: Annotated[ServiceCode | None, typer.Option("--service", help="Only what is reported as this.")] = None,
     institution: Annotated[str, typer.Option("--institution", metavar="CODE", help="Only of this institution.")] = "",
     source: Annotated[str, typer.Option("--source", metavar="NAME", help="Only of this source.")] = "",
+    table: Annotated[str, typer.Option("--table", metavar="TABLE", help="Only a settlement's or line's row of this table.")] = "",
     content: Annotated[bool, typer.Option("--content", help="Show its records and rows, too, everything personal masked.")] = False,
     unmask: Annotated[bool, typer.Option("--unmask", help="Show what is personal, too. It is noted who did, and why.")] = False,
     reason: Annotated[str, why_option("Why; needed with --unmask.")] = "",
@@ -42,6 +43,7 @@ def explain(
       yibao explain MZ20240501-0001
       yibao explain 880417 --service fee_list_d
       yibao explain 880417 --institution H36110200001 -o json
+      yibao explain 880417 --table his.sf_fymx_2026           one that moved stands in two tables
       yibao explain 880417 --unmask --reason "the patient asks what was reported"
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     if unmask and not reason.strip():
@@ -55,7 +57,7 @@ def explain(
         demand_own_topics(site)
         audited(site, "explain --unmask", why=reason, facts={"key": concealed(key)})
     logs, keys = logs_of(site, deadline_s=deadline), keys_of(site, clear=unmask)
-    found = hits(logs, keys, key, Asked(service or "", source, institution))
+    found = hits(logs, keys, key, Asked(service or "", source, institution, table))
     if len(found) > 1:
         (explain_shown.show_hits_json if output is Output.JSON else explain_shown.show_hits)(found, keys)
         raise typer.Exit(1)

@@ -17,7 +17,7 @@ import orjson
 from streams.domain.closings import ClosedBy, letter_id
 from streams.domain.join import letters, rebuilding
 from streams.domain.join.failing import failed_row
-from streams.domain.join.gone import record_of
+from streams.domain.join.gone import Gone, record_of
 from streams.domain.join.origin import names_of
 from streams.domain.join.parts import ELSEWHERE, Part
 from streams.domain.join.recalls import recall
@@ -127,8 +127,13 @@ def _may_come_back(visit: Visit, row: StoredRow, name: str, *, but: str) -> bool
     but: not where it said this, for which nothing is to be sent.
     """
     gone = visit.gone(row.role, name)
-    went = gone is not None and gone.deadline > 0 and gone.emitted != but
+    went = gone is not None and gone.deadline > 0 and gone.emitted != but and not _moved_here(visit, gone, row)
     return went or any(one.emitted for one in visit.claimants(row.role, name, emptied=True))
+
+
+def _moved_here(visit: Visit, gone: Gone, row: StoredRow) -> bool:
+    """Whether the row that went is this one, which a job brought here from another table."""
+    return gone.key == row.key and visit.mapping.is_move(gone.table, row.table)
 
 
 def _from_emptied(visit: Visit, row: StoredRow, name: str) -> StoredRow:

@@ -154,6 +154,8 @@ class Withdrawing:
         if now is not None and _names_another(visit.mapping, row, now):
             became = record_backed(run, visit, row._replace(columns=now))
             self.goes(run, visit, row, last=last, transaction=run.transaction, became=became)
+        elif row.trail is None and colliding.claiming(visit, row, record):  # one of this visit has it from now on
+            self.goes(run, visit, row, last=last, transaction=run.transaction)
         elif row.trail is None and colliding.backing(visit, row, record) is None:
             recall(run, visit, row.role, record, position=last.position, committed_at=last.committed_at)
 
@@ -164,11 +166,11 @@ class Withdrawing:
         gone = _open(visit, row)
         if gone is not None and gone.became and _left_before(run, visit, row, gone, now):
             return
-        if gone is not None and transaction in (None, gone.transaction):
+        if gone is None or colliding.claiming(visit, row, gone.record):
+            return  # a row that waits here keeps the record in this visit: where the other one came, it is held
+        if transaction in (None, gone.transaction):
             visit.drop_gone(gone)
             recall(run, visit, gone.role, gone.record, position=row.position, committed_at=row.committed_at)
-            # A row that waits here for this record keeps it in this visit: where the other one came, it is held.
-            run.rebuild(visit, colliding.claiming(visit, row, gone.record), committed_at=row.committed_at)
 
     def named(self, visit: Visit, row: StoredRow) -> StoredRow:
         """A row that left, with its record's name for as long as that is open here."""

@@ -89,6 +89,16 @@ def test_an_edit_in_the_year_table_corrects_the_record(day, year, more):
     assert ([*THREE, "fee_list_d I1"], []) == (join.reported(), join.letters())
 
 
+@pytest.mark.parametrize("tx", [7, 8])
+def test_a_line_that_is_changed_as_it_moves_is_corrected_at_once(tx):
+    """It is the row that went: nobody waits a day for it to come back. For so long nobody saw it, nor could say that it goes."""
+    join = reported()
+    change(join, "m.named_item", tx=7, item="头孢")
+    change(join, "m.item", "d", tx=tx)
+    go_on(join, 2 * GRACE_MS)
+    assert ([*THREE, "fee_list_d I1"], []) == (join.reported(), join.letters())
+
+
 @MOVES
 def test_a_row_that_comes_in_no_other_table_is_withdrawn_when_the_time_is_over(day, year, more):
     """It was deleted, and not moved: somebody must take it back. Its lines waited, and are told then, too."""

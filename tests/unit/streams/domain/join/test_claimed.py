@@ -19,6 +19,7 @@ from streams.lanes.place.state import Overlay, PlaceState
 from streams.lanes.ports import TopicPartition
 from streams.mapping import compile_site, load_site
 from streams.mapping.linking import claiming_tables, direct_visit_keys, linked_tables
+from streams.spec.fields import ServiceCode
 from tests.oracle.collisions import KEYS, site
 from tests.unit.streams.domain.join.join_rig import DAY_MS, LIMITS, SITE, START_MS, Join, envelope
 
@@ -150,19 +151,38 @@ def test_a_number_that_passes_to_another_visit_in_one_transaction_is_no_collisio
     assert [] == letters
 
 
-def test_a_line_that_waits_in_the_same_visit_keeps_the_record_when_the_first_is_booked_anew_in_another_visit():
-    """It went, and came elsewhere before anybody was told: the platform kept what it had said, and nobody sent the other line."""
+@pytest.mark.parametrize("moved", [True, False])
+@pytest.mark.parametrize("held", [True, False])
+def test_a_line_that_waits_in_the_same_visit_keeps_the_record_when_the_first_is_booked_in_another_visit(moved, held):
+    """Moved, or deleted and inserted there before anybody was told: the platform kept what it had said, and nobody sent the other
+    line. Where corrections go by a person alone, it is one.
+    """
     both = Both()
+    if held:
+        both.joiner = Joiner(holding(of := compile_site(site())), both.limits, zone=of["two"].dialect.zone)
     for number in ("1", "2"):
         both.happens(IN, **numbered(number, "in")).happens(BILL, **numbered(number, "in"), bill_no=f"B{number}")
     both.happens(ITEM, **numbered("1", "first"), row_id="1", item_no="5")
     both.happens(ITEM, **numbered("1", "second"), row_id="2", item_no="5")
     sent, letters, _ = both.settled()
     assert ("first", [COLLISION]) == (sent["fee_list_d 5"], letters)
-    both.happens(ITEM, "d", **numbered("1", "first"), row_id="1", item_no="5")
-    both.happens(ITEM, **numbered("2", "third"), row_id="1", item_no="5")
+    before = numbered("1", "first", row_id="1", item_no="5")
+    if moved:
+        both.happens(ITEM, "u", before=before, **numbered("2", "third"), row_id="1", item_no="5")
+    else:
+        both.happens(ITEM, "d", **before).happens(ITEM, **numbered("2", "third"), row_id="1", item_no="5")
     sent, letters, closed = both.settled()
-    assert ("second", [COLLISION] * 2, ["COLLISION 5"]) == (sent["fee_list_d 5"], letters, closed)
+    assert ("first" if held else "second", ["COLLISION 5"]) == (sent["fee_list_d 5"], closed)
+    assert sorted([COLLISION, COLLISION, *["CORRECTION CORRECTION"] * held]) == sorted(letters)
+
+
+def holding(mappings):
+    """Corrections of lines go by a person alone."""
+    lines = ServiceCode.FEE
+    return {
+        name: replace(one, records=one.records | {lines: replace(one.records[lines], holds_corrections=True)})
+        for name, one in mappings.items()
+    }
 
 
 def test_two_rows_that_exchange_their_numbers_in_one_transaction_are_no_collision():
