@@ -94,6 +94,7 @@ def brought_back(yibao, *processes):
     follow(yibao, state(yibao)["remedy"])
 
 
+@pytest.mark.timeout(1500)  # twice Connect begins anew and reads everything
 def test_capture_goes_on_with_a_promoted_replica_and_with_one_that_lost_a_transaction(own, other, site, database, yibao):
     """A switch in order, while capture is behind; then a server that dies with what nobody had copied yet."""
     for words in (("topics", "apply"), ("connector", "apply")):
