@@ -8,9 +8,9 @@ refund   a line that takes one back
 correct  a line with another amount
 held     a line, while 40 refunds of another item wait in vain for theirs
 
-CPU is that of the lane's thread, the least of nine: RocksDB's own threads write and merge files after a long stay was made, which
-slows what runs beside them by up to three times (the calls of both sizes are the same to the last one), and falls on whatever kind
-has its turn then.
+CPU is that of the lane's thread, the least of nine, once RocksDB is at rest: its own threads write and merge files after a long
+stay was made, which slows what runs beside them by up to three times (the calls of both sizes are the same to the last one), and
+falls on whatever kind has its turn then.
 
 at_hand: the stay changed just now. cold: it is on disk only, and the worker knows nothing of it.
 """
@@ -45,6 +45,8 @@ _HELD: Final = 40
 _TIMES: Final = 9
 _SMALL: Final = 1_000
 _AT_MOST: Final = 2.0
+_REST_S: Final = 0.1
+_REST_NS: Final = 1_000_000
 
 _NUMBER: Final = "%07d"
 
@@ -187,6 +189,7 @@ def growth(folder: Path) -> dict[str, Any]:
 def _least(anew: Callable[[], Stay], size: int, kind: str, *, cold: bool) -> float:
     """Of several changes: in a small stay each in one of its own, because each makes it grow."""
     costs, stay = list[float](), anew()
+    _at_rest()
     for number in range(_TIMES):
         if number and size < _SMALL:
             stay = anew()
@@ -194,6 +197,14 @@ def _least(anew: Callable[[], Stay], size: int, kind: str, *, cold: bool) -> flo
             stay.hold()
         costs.append(stay.cost(kind, cold=cold))
     return round(min(costs), 1)
+
+
+def _at_rest() -> None:
+    """Wait until no other thread of this process works."""
+    others = -1
+    while (now := time.process_time_ns() - time.thread_time_ns()) - others > _REST_NS:
+        others = now
+        time.sleep(_REST_S)
 
 
 def _ratios(found: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Iterator[tuple[str, Any]]:
