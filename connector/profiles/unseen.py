@@ -20,7 +20,7 @@ class UnseenDatabase:
 
     looks: ClassVar[bool] = False
     named: ClassVar[str]
-    """The kind, as people call it."""
+    """The kind, as people call it, with its article."""
     page: ClassVar[str]
     """The page that says what was run of it."""
     unchecked: ClassVar[tuple[tuple[str, str], ...]]
@@ -31,14 +31,14 @@ class UnseenDatabase:
         del password
         never = Finding(
             where=f"source {source.name}",
-            what=f"is a {self.named}: its capture was never run on a real server",
+            what=f"is {self.named}: its capture was never run on a real server",
             mend=f"see {self.page}; try it beside the hospital's reports before it replaces them",
             severity=Severity.WARNS,
         )
         unchecked = (
             Finding(
                 where=f"source {source.name}, {where}",
-                what=f"is not looked at: this product does not log in to a {self.named}",
+                what=f"is not looked at: this product does not log in to {self.named}",
                 mend=mend.format(source=source.name),
                 severity=Severity.WARNS,
             )
@@ -47,7 +47,7 @@ class UnseenDatabase:
         return (never, *unchecked)
 
     def _unseen(self, source: CaptureSource, what: str) -> NoReturn:
-        raise Unseen(f"source {source.name}: {what}: this product does not log in to a {self.named}; see {self.page}")
+        raise Unseen(f"source {source.name}: {what}: this product does not log in to {self.named}; see {self.page}")
 
     def numbers_in_both(self, first: Numbers, second: Numbers, *, password: str) -> int | None:
         """Raises Unseen, as everything here."""
@@ -67,7 +67,7 @@ class UnseenDatabase:
     def condition_of_keys(self, table: CapturedTable, keys: Sequence[str | tuple[str, ...]]) -> str:
         """See above."""
         del keys
-        raise Unseen(f"table {table.name}: no row of a {self.named} is read again by its key; see {self.page}")
+        raise Unseen(f"table {table.name}: no row of {self.named} is read again by its key; see {self.page}")
 
     def count_rows(self, source: CaptureSource, table: CapturedTable, *, where: str | None, password: str) -> int:
         """See above."""

@@ -73,14 +73,7 @@ class MariaDb:
 
     def is_ready(self) -> bool:
         """Whether the server answers a query."""
-        try:
-            link = pymysql.connect(
-                host=LOOPBACK, port=self._book.port("mariadb"), user=SUPERUSER, connect_timeout=5, ssl_disabled=True
-            )
-        except pymysql.Error:
-            return False
-        with link, link.cursor() as cursor:
-            return bool(cursor.execute("SELECT 1") == 1)
+        return answers(self._book.port("mariadb"))
 
     def erase(self) -> None:
         """Do nothing: it has nothing outside of the stack's directory."""
@@ -100,6 +93,16 @@ class MariaDb:
                 f"mariadb: its data directory was not made (exit code {done.returncode}). The end of {log}:\n{tail(log)}"
             )
         fresh.rename(data)
+
+
+def answers(port: int) -> bool:
+    """Whether the server at a port of this machine, or a MySQL there, answers a query of its superuser."""
+    try:
+        link = pymysql.connect(host=LOOPBACK, port=port, user=SUPERUSER, connect_timeout=5, ssl_disabled=True)
+    except pymysql.Error:
+        return False
+    with link, link.cursor() as cursor:
+        return bool(cursor.execute("SELECT 1") == 1)
 
 
 def missing_packages() -> list[str]:

@@ -8,15 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-import pymysql
-
+from sandbox.stack.mariadb import answers
 from sandbox.stack.ports import LOOPBACK, PortBook
 from sandbox.stack.service import CHECKOUT, Home, ServiceFailed, tail
 from streams.errors import Misconfigured
 from streams.private_files import open_private
 
 PLACE: Final = CHECKOUT / ".yibao" / "mysql"
-SUPERUSER: Final = "root"
 DATA: Final = "mysql"
 SETTINGS: Final = {
     "bind-address": LOOPBACK,
@@ -61,14 +59,7 @@ class MySql:
 
     def is_ready(self) -> bool:
         """Whether the server answers a query."""
-        try:
-            link = pymysql.connect(
-                host=LOOPBACK, port=self._book.port("mysql"), user=SUPERUSER, connect_timeout=5, ssl_disabled=True
-            )
-        except pymysql.Error:
-            return False
-        with link, link.cursor() as cursor:
-            return bool(cursor.execute("SELECT 1") == 1)
+        return answers(self._book.port("mysql"))
 
     def erase(self) -> None:
         """Do nothing: it has nothing outside of the stack's directory."""

@@ -97,16 +97,13 @@ class Stack:
         self._home = Home(root=home.resolve())
         self._book = PortBook(self._home.root / "ports.json", ports or Ports())
         self._brokers = Brokers(self._home, self._book, self._count(brokers))
+        others = not {*OTHERS}.isdisjoint(services)
         every: dict[str, tuple[Service, ...]] = {
             "postgres": (Postgres(self._home, self._book, durable=durable),),
             "mariadb": (MariaDb(self._home, self._book, durable=durable),),
             "mysql": (MySql(self._home, self._book, durable=durable),),
-            "kafka": tuple(
-                Kafka(self._home, self._book, self._brokers, number=number, dist=dist) for number in self._brokers.numbers
-            ),
-            "connect": (
-                Connect(self._home, self._book, self._brokers, dist=dist, metrics=metrics, others=bool({*OTHERS} & {*services})),
-            ),
+            "kafka": tuple(Kafka(self._home, self._book, self._brokers, number=one, dist=dist) for one in self._brokers.numbers),
+            "connect": (Connect(self._home, self._book, self._brokers, dist=dist, metrics=metrics, others=others),),
         }
         self._services = {service.name: service for name in every if name in services for service in every[name]}
         self._guard = Guard(self._home.root) if bound else None

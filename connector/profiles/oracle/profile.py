@@ -42,7 +42,7 @@ class OracleProfile(UnseenDatabase):
     place: ClassVar[tuple[str, ...]] = ("database.hostname", "database.port", "database.dbname", "database.pdb.name")
     authorities: ClassVar[str] = "none: Oracle's own encryption asks for no certificate (docs/databases/oracle.md)"
     keeps_log: ClassVar[bool] = False
-    named: ClassVar[str] = "Oracle"
+    named: ClassVar[str] = "an Oracle"
     page: ClassVar[str] = "docs/databases/oracle.md"
     unchecked: ClassVar[tuple[tuple[str, str], ...]] = (
         ("its version, ARCHIVELOG and supplemental logging", f"19c or newer, all three on: {_LOOK}"),

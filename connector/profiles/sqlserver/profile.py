@@ -23,7 +23,7 @@ class SqlServerProfile(UnseenDatabase):
     place: ClassVar[tuple[str, ...]] = ("database.hostname", "database.port", "database.names")
     authorities: ClassVar[str] = TRUST_STORE
     keeps_log: ClassVar[bool] = False
-    named: ClassVar[str] = "SQL Server"
+    named: ClassVar[str] = "a SQL Server"
     page: ClassVar[str] = "docs/databases/sqlserver.md"
     unchecked: ClassVar[tuple[tuple[str, str], ...]] = (
         ("its version and SQL Server Agent", f"2016 SP1 or newer, and the agent runs: {_LOOK}"),
